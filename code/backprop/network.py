@@ -1,0 +1,176 @@
+"""The multilayer perceptron: forward and backward pass of dense layers.
+
+Examples are rows. A layer computes ``Z = X W + b`` and ``A = f(Z)``; ``delta`` is the gradient of
+the loss with respect to ``Z``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop.activations import ACTIVATIONS
+from backprop.losses import Loss
+from backprop.validation import Array, float_array, same_dtype
+
+
+def dense_forward(X: Array, W: Array, b: Array) -> Array:
+    """Return ``Z = X W + b`` (eq: layer-forward).
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+    W : ndarray, shape (D, H)
+    b : ndarray, shape (H,)
+    """
+    return X @ W + b
+
+
+def dense_backward(X: Array, W: Array, delta: Array) -> tuple[Array, Array, Array]:
+    """Return the gradients of the loss with respect to W, b and X, given ``delta = dL/dZ``.
+
+    Parameters
+    ----------
+    X : ndarray, shape (N, D)
+    W : ndarray, shape (D, H)
+    delta : ndarray, shape (N, H)
+
+    Returns
+    -------
+    dW : ndarray, shape (D, H)
+        ``Xᵀ delta`` (eq: weight-gradient).
+    db : ndarray, shape (H,)
+        ``delta`` summed over the examples (eq: bias-gradient).
+    dX : ndarray, shape (N, D)
+        ``delta Wᵀ`` (eq: input-gradient).
+    """
+    return X.T @ delta, delta.sum(axis=0), delta @ W.T
+
+
+class Network:
+    """A multilayer perceptron with given parameters.
+
+    Parameters
+    ----------
+    parameters : sequence of ndarray
+        ``[W1, b1, W2, b2, ...]``, W of shape (D, H), b of shape (H,), all of one float dtype.
+        They are kept, not copied, so that an optimizer may change them in place.
+    activations : sequence of str
+        The name of each layer's activation, a key of `activations.ACTIVATIONS`.
+
+    Raises
+    ------
+    ValueError
+        If shapes or dtypes do not fit together, or an activation is unknown.
+    """
+
+    def __init__(self, parameters: Sequence[npt.ArrayLike], activations: Sequence[str]) -> None:
+        if not activations or len(parameters) != 2 * len(activations):
+            raise ValueError(
+                "parameters: expected a weight matrix and a bias for each of the"
+                f" {len(activations)} activations, got {len(parameters)} arrays"
+            )
+        for name in activations:
+            if name not in ACTIVATIONS:
+                raise ValueError(
+                    f"activations: expected one of {', '.join(ACTIVATIONS)}, got {name!r}"
+                )
+        self.parameters: list[Array] = []
+        inputs: int | str = "D"
+        for layer, (W, b) in enumerate(zip(parameters[::2], parameters[1::2], strict=True), 1):
+            weights = float_array(f"W{layer}", W, (inputs, "H"))
+            inputs = weights.shape[1]
+            self.parameters += [weights, float_array(f"b{layer}", b, (inputs,))]
+        for array in self.parameters:
+            same_dtype("parameters", array, self.dtype)
+        self.activations = tuple(activations)
+
+    @classmethod
+    def random(
+        cls,
+        sizes: Sequence[int],
+        activations: Sequence[str],
+        rng: np.random.Generator,
+        scale: float = 1.0,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> Network:
+        """Return a network whose weights and biases are drawn from N(0, scale²).
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            ``[D, H1, ..., K]``: the number of inputs, then of units in each layer.
+        """
+        shapes = [s for D, H in zip(sizes[:-1], sizes[1:], strict=True) for s in ((D, H), (H,))]
+        return cls([rng.normal(0, scale, s).astype(dtype) for s in shapes], activations)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of all parameters."""
+        return self.parameters[0].dtype
+
+    def with_parameters(self, parameters: Sequence[npt.ArrayLike]) -> Network:
+        """Return a network of the same activations with other parameters."""
+        return Network(parameters, self.activations)
+
+    def forward(self, X: npt.ArrayLike) -> list[Array]:
+        """Return ``[X, A1, ..., AL]``: the input and every layer's output, all of which the
+        backward pass needs (eq: layer-forward).
+
+        Parameters
+        ----------
+        X : array_like, shape (N, D)
+            Of the network's dtype.
+        """
+        A = float_array("X", X, ("N", self.parameters[0].shape[0]))
+        same_dtype("X", A, self.dtype)
+        outputs = [A]
+        for layer, name in enumerate(self.activations):
+            W, b = self.parameters[2 * layer : 2 * layer + 2]
+            A = ACTIVATIONS[name].function(dense_forward(A, W, b))
+            outputs.append(A)
+        return outputs
+
+    def backward(self, outputs: Sequence[Array], d_output: npt.ArrayLike) -> tuple[list[Array], Array]:
+        """Return the gradients of the loss, given its gradient with respect to the output.
+
+        Parameters
+        ----------
+        outputs : list of ndarray
+            What `forward` returned.
+        d_output : array_like, shape (N, K)
+            ``dL/dA`` of the last layer.
+
+        Returns
+        -------
+        gradients : list of ndarray
+            Shaped and ordered like `parameters`.
+        d_input : ndarray, shape (N, D)
+            ``dL/dX``.
+        """
+        dA = float_array("d_output", d_output, outputs[-1].shape)
+        gradients: list[Array] = []
+        for layer in reversed(range(len(self.activations))):
+            derivative = ACTIVATIONS[self.activations[layer]].derivative
+            delta = dA * derivative(outputs[layer + 1])  # (eq: delta-recursion)
+            dW, db, dA = dense_backward(outputs[layer], self.parameters[2 * layer], delta)
+            gradients[:0] = [dW, db]
+        return gradients, dA
+
+    def loss_and_gradients(
+        self, loss: Loss, X: npt.ArrayLike, T: npt.ArrayLike
+    ) -> tuple[float, list[Array]]:
+        """Return the loss on a batch and its gradients, ordered like `parameters`.
+
+        Parameters
+        ----------
+        loss : callable
+            A function of `losses`, or one like it: ``loss(A, T) -> (value, dL/dA)``.
+        X : array_like, shape (N, D)
+        T : array_like, shape (N, K)
+        """
+        outputs = self.forward(X)
+        value, d_output = loss(outputs[-1], T)
+        return value, self.backward(outputs, d_output)[0]

@@ -1,0 +1,158 @@
+"""Figures: one style, forward and backward colours, network diagrams, rows of images."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+from cycler import cycler
+from matplotlib.figure import Figure
+
+# The two colours of every formula and diagram. Both keep a contrast of 4.5 on white.
+FORWARD = "#0072B2"
+BACKWARD = "#B84F00"
+INK = "#333333"
+MUTED = "#6B6B6B"
+# Told apart without colour by their line styles, and with any kind of colour vision by hue.
+SERIES = (FORWARD, BACKWARD, "#00795A", "#A3457C", "#555555", "#7A5C00")
+LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
+
+
+def use_style() -> None:
+    """Set the course's look for all figures that follow, and SVG as the notebook's format."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (6.0, 3.4),
+            "figure.constrained_layout.use": True,
+            "font.size": 11,
+            "axes.edgecolor": MUTED,
+            "axes.labelcolor": INK,
+            "axes.prop_cycle": cycler(color=SERIES) + cycler(linestyle=LINE_STYLES),
+            "axes.spines.right": False,
+            "axes.spines.top": False,
+            "axes.titlelocation": "left",
+            "axes.titlesize": 11,
+            "legend.frameon": False,
+            "lines.linewidth": 2,
+            "svg.hashsalt": "backprop",  # else every run would name the parts of an SVG anew
+            "text.color": INK,
+            "xtick.color": MUTED,
+            "ytick.color": MUTED,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+        }
+    )
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:  # not in a notebook
+        return
+    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
+
+
+def draw_graph(
+    positions: Mapping[Hashable, tuple[float, float]],
+    edges: Collection[tuple[Hashable, Hashable]],
+    forward: Mapping[Hashable, str] | None = None,
+    backward: Mapping[Hashable, str] | None = None,
+    new: Collection[Hashable] = (),
+    direction: str = "forward",
+    left: Collection[Hashable] = (),
+    margins: tuple[float, float] = (1.7, 0.35),
+) -> Figure:
+    """Return a figure of a graph of round nodes with two texts at each node and edge, one in each colour.
+
+    Parameters
+    ----------
+    positions : mapping
+        From a node's name, which is written into it, to its place in inches.
+    edges : collection of (from, to)
+    forward, backward : mapping, optional
+        From a node or an edge to its text in the forward or backward colour. At a node both may
+        have several lines and stand side by side; on an edge the second stands below the first.
+    new : collection of nodes and edges
+        What this picture adds to the one before: drawn strong, in the colour of `direction`.
+    direction : {"forward", "backward"}
+        Which way the arrows of the new edges point.
+    left : collection of nodes
+        Those whose text stands on their left; the others have it on their right.
+    margins : pair of float
+        Room beside and above the outermost nodes, in inches.
+    """
+    if direction not in ("forward", "backward"):
+        raise ValueError(f"direction: expected 'forward' or 'backward', got {direction!r}")
+    strong = FORWARD if direction == "forward" else BACKWARD
+    texts = [(forward or {}, FORWARD), (backward or {}, BACKWARD)]
+    font = {"family": "monospace", "fontsize": 9.5, "zorder": 4}
+    corners = np.array(list(positions.values()))
+    low, high = corners.min(axis=0) - margins, corners.max(axis=0) + margins
+    figure = plt.figure(figsize=tuple(high - low), layout="none")
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    ax.set_axis_off()
+
+    for edge in edges:
+        start, end = np.array(positions[edge[0]]), np.array(positions[edge[1]])
+        if edge in new:
+            tail, head = (start, end) if direction == "forward" else (end, start)
+            arrow = {"arrowstyle": "-|>", "color": strong, "lw": 2.5, "shrinkA": 13, "shrinkB": 13}
+            ax.annotate("", head, tail, arrowprops=arrow, zorder=1)
+        else:
+            ax.plot(*zip(start, end, strict=True), "-", color="#B5B5B5", lw=1.2, zorder=0)
+        place = start + 0.36 * (end - start)  # not halfway, where edges cross
+        lines = [(text[edge], colour) for text, colour in texts if edge in text]
+        for number, (line, colour) in enumerate(lines):
+            lower = 0.16 * (number - (len(lines) - 1) / 2)
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+            ax.text(*place - [0, lower], line, color=colour, ha="center", va="center", bbox=box, **font)
+
+    for name, (x, y) in positions.items():
+        face, ink, rim = (strong, "white", strong) if name in new else ("white", INK, MUTED)
+        ax.plot(x, y, "o", ms=22, mfc=face, mec=rim, mew=1.5, zorder=2)
+        ax.text(x, y, str(name), ha="center", va="center", color=ink, weight="bold", zorder=4)
+        side = -1 if name in left else 1
+        offset = 0.24
+        for text, colour in texts[::side]:
+            if name in text:
+                where = {"ha": "right" if side < 0 else "left", "va": "center"}
+                ax.text(x + side * offset, y, text[name], color=colour, linespacing=1.35, **where, **font)
+                offset += 0.08 * max(map(len, text[name].split("\n"))) + 0.1
+    return figure
+
+
+def show_images(
+    images: npt.ArrayLike,
+    titles: Sequence[str] | None = None,
+    columns: int = 5,
+    symmetric: bool = False,
+) -> Figure:
+    """Return a figure of square grey images, ink on paper, or of signed ones in two colours.
+
+    Parameters
+    ----------
+    images : array_like, shape (M, P²)
+        One image in each row, its P × P pixels row by row.
+    titles : sequence of M str, optional
+    columns : int
+    symmetric : bool
+        If true, the colours of positive and negative values meet at zero.
+    """
+    pixels = np.asarray(images)
+    side = int(np.sqrt(pixels.shape[-1]))
+    if pixels.ndim != 2 or side * side != pixels.shape[1]:
+        raise ValueError(f"images: expected shape (M, P²), got {pixels.shape}")
+    rows = -(-len(pixels) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(6, 6 * rows / columns * 1.12), squeeze=False)
+    largest = float(np.abs(pixels).max())
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for number, (ax, image) in enumerate(zip(axes.flat, pixels, strict=False)):
+        ax.imshow(
+            image.reshape(side, side),
+            cmap="PuOr" if symmetric else "gray_r",
+            vmin=-largest if symmetric else 0,
+            vmax=largest,
+        )
+        if titles is not None:
+            ax.set_title(titles[number], fontsize=9, loc="center")
+    return figure

@@ -1,0 +1,47 @@
+"""Checks of arguments, shared by every module: wrong input stops here, with a sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+
+
+def float_array(name: str, value: npt.ArrayLike, shape: tuple[int | str, ...]) -> Array:
+    """Return `value` as a finite array of float32 or float64 with the given shape.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : array_like
+        What the caller passed.
+    shape : tuple of int or str
+        The length of each axis; a string stands for any length of at least one.
+
+    Raises
+    ------
+    ValueError
+        If `value` has another dtype or shape, is empty, or holds NaN or infinity.
+    """
+    array = np.asarray(value)
+    if array.dtype not in (np.float32, np.float64):
+        raise ValueError(f"{name}: expected float32 or float64, got {array.dtype}")
+    fits = array.ndim == len(shape) and all(
+        got >= 1 if isinstance(want, str) else got == want
+        for got, want in zip(array.shape, shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        raise ValueError(f"{name}: expected shape ({wanted}), got {array.shape}")
+    if not np.isfinite(array).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name}: expected finite numbers, got {array[place]} at {place}")
+    return array
+
+
+def same_dtype(name: str, array: Array, dtype: np.dtype) -> None:
+    """Raise ValueError if `array` is not of `dtype`: NumPy would promote it without a word."""
+    if array.dtype != dtype:
+        raise ValueError(f"{name}: expected {dtype} like the parameters, got {array.dtype}")
