@@ -15,7 +15,7 @@ from backprop.validation import Array
 
 
 def identity(z: Array) -> Array:
-    """Return ``z`` itself: the output layer of a regression, or of a network that returns logits."""
+    """Return ``z`` itself: for the output layer of a regression, or one that returns logits."""
     return z
 
 
@@ -30,7 +30,8 @@ def sigmoid(z: Array) -> Array:
     Only ``exp(-|z|)`` is computed, which is at most one.
     """
     e = np.exp(-np.abs(z))
-    return np.where(z >= 0, np.ones_like(e), e) / (1 + e)
+    p: Array = np.where(z >= 0, np.ones_like(e), e) / (1 + e)
+    return p
 
 
 def sigmoid_derivative(a: Array) -> Array:
@@ -69,7 +70,8 @@ def softmax(z: Array) -> Array:
     `losses.softmax_cross_entropy` takes logits and differentiates both together.
     """
     e = np.exp(z - z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    p: Array = e / e.sum(axis=1, keepdims=True)
+    return p
 
 
 class Activation(NamedTuple):

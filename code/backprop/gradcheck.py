@@ -37,7 +37,7 @@ def numerical_gradients(f: Callable[..., float], *arrays: npt.ArrayLike) -> list
     gradients = [np.zeros_like(x) for x in points]
     for x, gradient in zip(points, gradients, strict=True):
         for i in np.ndindex(x.shape):
-            middle = x[i]
+            middle = float(x[i])
             step = RELATIVE_STEP * max(1.0, abs(middle))
             x[i] = upper = middle + step
             f_upper = f(*points)
@@ -49,8 +49,7 @@ def numerical_gradients(f: Callable[..., float], *arrays: npt.ArrayLike) -> list
 
 
 def relative_error(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    """Return ``‖a - b‖ / max(‖a‖, ‖b‖)`` in the Euclidean norm, 0 if both are zero
-    (eq: relative-error).
+    """Return ``‖a - b‖ / max(‖a‖, ‖b‖)``, 0 if both are zero (eq: relative-error).
 
     Raises
     ------
@@ -91,7 +90,7 @@ def agreement(
         If a tolerance is exceeded; names the gradient, its worst entry and the values there.
     """
     width = max(map(len, ["gradient", *names]))
-    lines = [f"{'gradient':<{width}}  {'shape':<9}  {'norm':>13}  {'hand-tape':>9}  {'hand-diff':>9}"]
+    lines = [f"{'gradient':<{width}}  shape               norm  hand-tape  hand-diff"]
     for name, by_hand, by_tape, by_difference in zip(names, hand, tape, numerical, strict=True):
         h, t, d = (np.asarray(g) for g in (by_hand, by_tape, by_difference))
         if not h.shape == t.shape == d.shape:

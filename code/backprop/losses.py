@@ -18,18 +18,14 @@ from backprop.validation import Array, float_array
 Loss = Callable[[npt.ArrayLike, npt.ArrayLike], tuple[float, Array]]
 
 
-def _checked(
-    name: str, predictions: npt.ArrayLike, targets: npt.ArrayLike
-) -> tuple[Array, Array]:
+def _checked(name: str, predictions: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Array, Array]:
     """Return both as arrays of one shape ``(N, K)`` and of the predictions' dtype."""
     y = float_array(name, predictions, ("N", "K"))
     t = float_array("targets", targets, y.shape)
     return y, t.astype(y.dtype, copy=False)
 
 
-def mean_squared_error(
-    predictions: npt.ArrayLike, targets: npt.ArrayLike
-) -> tuple[float, Array]:
+def mean_squared_error(predictions: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[float, Array]:
     """Squared error, averaged over all N·K entries (eq: mean-squared-error).
 
     Returns
@@ -43,9 +39,7 @@ def mean_squared_error(
     return float(np.mean(error**2)), 2 * error / error.size
 
 
-def half_squared_error(
-    predictions: npt.ArrayLike, targets: npt.ArrayLike
-) -> tuple[float, Array]:
+def half_squared_error(predictions: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[float, Array]:
     """Half the squared error, summed over outputs, averaged over examples (eq: half-squared-error).
 
     Returns
@@ -59,9 +53,7 @@ def half_squared_error(
     return float(np.sum(error**2) / (2 * len(error))), error / len(error)
 
 
-def mean_absolute_error(
-    predictions: npt.ArrayLike, targets: npt.ArrayLike
-) -> tuple[float, Array]:
+def mean_absolute_error(predictions: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[float, Array]:
     """Absolute error, averaged over all N·K entries (eq: mean-absolute-error).
 
     Returns
@@ -102,9 +94,7 @@ def huber(
     return float(np.mean(clipped * (error - clipped / 2))), clipped / error.size
 
 
-def sigmoid_cross_entropy(
-    logits: npt.ArrayLike, targets: npt.ArrayLike
-) -> tuple[float, Array]:
+def sigmoid_cross_entropy(logits: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[float, Array]:
     """Cross-entropy of K yes-or-no questions, averaged over all N·K (eq: sigmoid-cross-entropy).
 
     Finite for any logit: only ``exp(-|z|)`` is computed.
@@ -130,11 +120,8 @@ def sigmoid_cross_entropy(
     return float(np.mean(value)), (sigmoid(z) - t) / z.size
 
 
-def softmax_cross_entropy(
-    logits: npt.ArrayLike, targets: npt.ArrayLike
-) -> tuple[float, Array]:
-    """Cross-entropy of one choice among K classes, averaged over examples
-    (eq: softmax-cross-entropy).
+def softmax_cross_entropy(logits: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[float, Array]:
+    """Cross-entropy of one choice among K classes, a mean over N (eq: softmax-cross-entropy).
 
     Returns
     -------
@@ -149,7 +136,7 @@ def softmax_cross_entropy(
     """
     z, t = _checked("logits", logits, targets)
     if t.min() < 0 or np.abs(t.sum(axis=1) - 1).max() > 1e-5:
-        raise ValueError("targets: expected rows of probabilities that sum to 1, such as one-hot rows")
+        raise ValueError("targets: expected rows of probabilities that sum to 1")
     shifted = z - z.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return float(-np.sum(t * log_probabilities) / len(z)), (softmax(z) - t) / len(z)

@@ -7,6 +7,7 @@ the loss with respect to ``Z``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -103,8 +104,8 @@ class Network:
         sizes : sequence of int
             ``[D, H1, ..., K]``: the number of inputs, then of units in each layer.
         """
-        shapes = [s for D, H in zip(sizes[:-1], sizes[1:], strict=True) for s in ((D, H), (H,))]
-        return cls([rng.normal(0, scale, s).astype(dtype) for s in shapes], activations)
+        shapes = [shape for D, H in pairwise(sizes) for shape in ((D, H), (H,))]
+        return cls([rng.normal(0, scale, shape).astype(dtype) for shape in shapes], activations)
 
     @property
     def dtype(self) -> np.dtype:
@@ -116,8 +117,7 @@ class Network:
         return Network(parameters, self.activations)
 
     def forward(self, X: npt.ArrayLike) -> list[Array]:
-        """Return ``[X, A1, ..., AL]``: the input and every layer's output, all of which the
-        backward pass needs (eq: layer-forward).
+        """Return ``[X, A1, ..., AL]``, all of which the backward pass needs (eq: layer-forward).
 
         Parameters
         ----------
@@ -133,7 +133,9 @@ class Network:
             outputs.append(A)
         return outputs
 
-    def backward(self, outputs: Sequence[Array], d_output: npt.ArrayLike) -> tuple[list[Array], Array]:
+    def backward(
+        self, outputs: Sequence[Array], d_output: npt.ArrayLike
+    ) -> tuple[list[Array], Array]:
         """Return the gradients of the loss, given its gradient with respect to the output.
 
         Parameters

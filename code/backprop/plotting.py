@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,7 +49,7 @@ def use_style() -> None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
     except ImportError:  # not in a notebook
         return
-    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
+    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)  # type: ignore[no-untyped-call]
 
 
 def draw_graph(
@@ -61,7 +62,7 @@ def draw_graph(
     left: Collection[Hashable] = (),
     margins: tuple[float, float] = (1.7, 0.35),
 ) -> Figure:
-    """Return a figure of a graph of round nodes with two texts at each node and edge, one in each colour.
+    """Return a figure of a graph, with two texts at each node and edge, one in each colour.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def draw_graph(
         raise ValueError(f"direction: expected 'forward' or 'backward', got {direction!r}")
     strong = FORWARD if direction == "forward" else BACKWARD
     texts = [(forward or {}, FORWARD), (backward or {}, BACKWARD)]
-    font = {"family": "monospace", "fontsize": 9.5, "zorder": 4}
+    font: dict[str, Any] = {"family": "monospace", "fontsize": 9.5, "zorder": 4, "va": "center"}
     corners = np.array(list(positions.values()))
     low, high = corners.min(axis=0) - margins, corners.max(axis=0) + margins
     figure = plt.figure(figsize=tuple(high - low), layout="none")
@@ -92,19 +93,20 @@ def draw_graph(
     ax.set_axis_off()
 
     for edge in edges:
-        start, end = np.array(positions[edge[0]]), np.array(positions[edge[1]])
+        (x0, y0), (x1, y1) = start, end = positions[edge[0]], positions[edge[1]]
         if edge in new:
             tail, head = (start, end) if direction == "forward" else (end, start)
             arrow = {"arrowstyle": "-|>", "color": strong, "lw": 2.5, "shrinkA": 13, "shrinkB": 13}
             ax.annotate("", head, tail, arrowprops=arrow, zorder=1)
         else:
-            ax.plot(*zip(start, end, strict=True), "-", color="#B5B5B5", lw=1.2, zorder=0)
-        place = start + 0.36 * (end - start)  # not halfway, where edges cross
+            ax.plot((x0, x1), (y0, y1), "-", color="#B5B5B5", lw=1.2, zorder=0)
+        x, y = x0 + 0.36 * (x1 - x0), y0 + 0.36 * (y1 - y0)  # not halfway, where edges cross
         lines = [(text[edge], colour) for text, colour in texts if edge in text]
         for number, (line, colour) in enumerate(lines):
-            lower = 0.16 * (number - (len(lines) - 1) / 2)
+            lower = y - 0.16 * (number - (len(lines) - 1) / 2)
             box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
-            ax.text(*place - [0, lower], line, color=colour, ha="center", va="center", bbox=box, **font)
+            where: dict[str, Any] = {"ha": "center", "bbox": box}
+            ax.text(x, lower, line, color=colour, **where, **font)
 
     for name, (x, y) in positions.items():
         face, ink, rim = (strong, "white", strong) if name in new else ("white", INK, MUTED)
@@ -114,8 +116,8 @@ def draw_graph(
         offset = 0.24
         for text, colour in texts[::side]:
             if name in text:
-                where = {"ha": "right" if side < 0 else "left", "va": "center"}
-                ax.text(x + side * offset, y, text[name], color=colour, linespacing=1.35, **where, **font)
+                where = {"ha": "right" if side < 0 else "left", "linespacing": 1.35}
+                ax.text(x + side * offset, y, text[name], color=colour, **where, **font)
                 offset += 0.08 * max(map(len, text[name].split("\n"))) + 0.1
     return figure
 
@@ -142,7 +144,8 @@ def show_images(
     if pixels.ndim != 2 or side * side != pixels.shape[1]:
         raise ValueError(f"images: expected shape (M, P²), got {pixels.shape}")
     rows = -(-len(pixels) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(6, 6 * rows / columns * 1.12), squeeze=False)
+    size = (6, 6 * rows / columns * 1.12)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     largest = float(np.abs(pixels).max())
     for ax in axes.flat:
         ax.set_axis_off()

@@ -12,10 +12,10 @@ import numpy.typing as npt
 # TensorFlow reads these when it is imported: no log lines, and one order of summation everywhere.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-import tensorflow as tf  # noqa: E402
+import tensorflow as tf
 
-from backprop.network import Network  # noqa: E402
-from backprop.validation import Array  # noqa: E402
+from backprop.network import Network
+from backprop.validation import Array
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "identity": tf.identity,
@@ -81,9 +81,7 @@ def forward(network: Network, parameters: Sequence[Any], X: npt.ArrayLike) -> An
     return A
 
 
-def loss_gradients(
-    network: Network, loss: str, X: npt.ArrayLike, T: npt.ArrayLike
-) -> list[Array]:
+def loss_gradients(network: Network, loss: str, X: npt.ArrayLike, T: npt.ArrayLike) -> list[Array]:
     """Return the gradients of a named loss by the tape, ordered like `network.parameters`.
 
     Parameters
