@@ -100,7 +100,7 @@ def draw_graph(
             ax.annotate("", head, tail, arrowprops=arrow, zorder=1)
         else:
             ax.plot((x0, x1), (y0, y1), "-", color="#B5B5B5", lw=1.2, zorder=0)
-        x, y = x0 + 0.36 * (x1 - x0), y0 + 0.36 * (y1 - y0)  # not halfway, where edges cross
+        x, y = x0 + 0.3 * (x1 - x0), y0 + 0.3 * (y1 - y0)  # not halfway, where edges cross
         lines = [(text[edge], colour) for text, colour in texts if edge in text]
         for number, (line, colour) in enumerate(lines):
             lower = y - 0.16 * (number - (len(lines) - 1) / 2)

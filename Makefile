@@ -1,0 +1,75 @@
+# Two commands are enough: `make book` and `make test`. `make help` lists the rest.
+# Written for GNU make 3.81 and later; needs git, make and Python, nothing else.
+
+# The first Python on the PATH that the course supports; PYTHON=... overrides it. If none is
+# right, tools/environment.py says so in one sentence.
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
+    "$$p" tools/environment.py python 2>/dev/null && { echo "$$p"; exit; }; done; echo python3)
+endif
+
+RUN := .venv/bin/python
+HTML := _build/html/index.html
+NOTEBOOK = chapters/$(CHAPTER).ipynb
+
+.PHONY: help book test check text chapter mutants data home pins clean python book-env test-env
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@echo "Usage: make COMMAND"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+	    while IFS='|' read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+
+python:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	    echo "Error: no Python found ($(PYTHON)): install Python 3.11 to 3.13." >&2; exit 1; }
+	@"$(PYTHON)" tools/environment.py python
+
+book-env: python
+	@"$(PYTHON)" tools/environment.py book
+
+test-env: python
+	@"$(PYTHON)" tools/environment.py test
+
+# A page that is not read again repeats no warning: after a failed build everything is read anew.
+book: book-env ## build the HTML book in _build/html
+	@echo "Building the book ..."
+	@.venv/bin/jupyter-book build . -W -n --keep-going -q >/dev/null || { rm -rf _build/.doctrees; \
+	    echo "Error: the book has warnings or errors, listed above." >&2; exit 1; }
+	@echo "The book is built. Open it with a browser:"
+	@"$(RUN)" -c "from pathlib import Path; print(' ', Path('$(HTML)').resolve().as_uri())"
+	@echo "or with the command:  $(PYTHON) -m webbrowser $(HTML)"
+
+test: test-env ## run every test: package, chapters, book, mutants
+	@echo "Running the tests; the chapters are executed and compared with their stored outputs ..."
+	@"$(RUN)" -m pytest --nbval tests chapters
+
+check: test-env ## lint, types and unit tests only: seconds instead of minutes
+	@"$(RUN)" -m ruff check .
+	@"$(RUN)" -m ruff format --check .
+	@"$(RUN)" -m mypy
+	@"$(RUN)" -m pytest tests/unit -m "not slow" -q
+
+mutants: test-env ## inject known bugs one at a time; each must be caught
+	@"$(RUN)" -m pytest tests/mutants
+
+text: test-env ## CHAPTER=02_chain_rule: write the chapter as text to build/text/
+	@"$(RUN)" tools/notebooks.py text "$(CHAPTER)"
+
+chapter: test-env ## CHAPTER=02_chain_rule: take over edited text, execute, test
+	@"$(RUN)" tools/notebooks.py chapter "$(CHAPTER)"
+	@"$(RUN)" -m pytest --nbval -q "$(NOTEBOOK)" tests/chapters/test_notebooks.py -k "$(CHAPTER)"
+
+data: test-env ## make code/backprop/data/mnist.npz again from the original files
+	@"$(RUN)" tools/mnist.py
+
+home: python ## HOME_URL=https://github.com/owner/name: set the repository's address
+	@"$(PYTHON)" tools/home.py "$(HOME_URL)"
+
+pins: python ## refresh the pinned packages in requirements/
+	@"$(PYTHON)" tools/environment.py pins
+	@"$(RUN)" tools/pins.py
+
+clean: ## remove the built book, the scratch text and .venv
+	rm -rf _build build .venv

@@ -1,0 +1,36 @@
+"""The built book, for all tests in this folder."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def toc():
+    """The pages of the book, in order, without the ending of their names."""
+    table = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [table["root"], *(chapter["file"] for chapter in table["chapters"])]
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory):
+    """Build the book from nothing, as `make book` does; a warning is an error, but not the end."""
+    output = tmp_path_factory.mktemp("book")
+    command = [Path(sys.executable).with_name("jupyter-book"), "build", ROOT]
+    done = subprocess.run(
+        [*command, "--path-output", output, "-W", "-n", "--keep-going", "-q"],
+        capture_output=True,
+        text=True,
+    )
+    return done, output / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def folder(build):
+    """The built book."""
+    return build[1]

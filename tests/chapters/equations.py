@@ -1,0 +1,68 @@
+"""The labels of the book's equations, and who claims to test or to implement which."""
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import nbformat
+
+FENCE = re.compile(r"^([ >]*)(```+|~~~+).*?^\1\2", re.MULTILINE | re.DOTALL)
+EQUATION = re.compile(r"\$\$.+?\$\$[ \t]*(?:\(([^()\n]+)\)[ \t]*$)?", re.MULTILINE | re.DOTALL)
+CITED = re.compile(r"\(eq:\s*([^()]+?)\s*\)")
+
+
+def labels(chapters: Path) -> Counter:
+    """Count the labels of the display equations in a folder of notebooks and Markdown pages."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(chapters.glob("*.md"))]
+    for path in sorted(chapters.glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        texts += [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return Counter(
+        label for text in texts for label in EQUATION.findall(FENCE.sub("", text)) if label
+    )
+
+
+def tested(tests: Path) -> dict[str, str]:
+    """Return label -> file:line of each `pytest.mark.equation(label)` in a tree of tests.
+
+    Files are read, not imported. A mark counts if pytest collects what it stands on.
+
+    Raises
+    ------
+    ValueError
+        For a mark on something that is no test, or with anything but one string.
+    """
+    found = {}
+    for path in sorted(tests.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        decorators = {
+            decorator: node.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            for decorator in node.decorator_list
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not ast.unparse(node.func).endswith(
+                "mark.equation"
+            ):
+                continue
+            place = f"{path.name}:{node.lineno}"
+            name = decorators.get(node, "test_parameter")
+            if not (path.name.startswith("test_") and name.startswith(("test_", "Test"))):
+                raise ValueError(f"{place}: an equation mark on {name}, which pytest never runs")
+            match node.args:
+                case [ast.Constant(value=str(label))]:
+                    found[label] = place
+                case _:
+                    raise ValueError(f"{place}: expected one label in quotes")
+    return found
+
+
+def cited(package: Path) -> dict[str, str]:
+    """Return label -> file of each `(eq: label)` in a package's source files."""
+    return {
+        label: path.name
+        for path in sorted(package.rglob("*.py"))
+        for label in CITED.findall(path.read_text(encoding="utf-8"))
+    }

@@ -1,0 +1,115 @@
+"""Every numbered equation has a test, and every label named in tests and code is in the book."""
+
+import re
+from pathlib import Path
+
+import equations
+import pytest
+from nbformat import write
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+ROOT = Path(__file__).parents[2]
+LABELS = equations.labels(ROOT / "chapters")
+TESTED = equations.tested(ROOT / "tests")
+CITED = equations.cited(ROOT / "code" / "backprop")
+
+
+def test_every_equation_has_a_test():
+    untested = sorted(LABELS.keys() - TESTED.keys())
+    assert not untested, f"no test is marked @pytest.mark.equation(...) for {untested}"
+
+
+def test_every_marked_test_has_its_equation():
+    gone = {label: place for label, place in TESTED.items() if label not in LABELS}
+    assert not gone, f"these tests name labels that no chapter has: {gone}"
+
+
+def test_every_label_in_the_code_is_in_the_book():
+    gone = {label: file for label, file in CITED.items() if label not in LABELS}
+    assert not gone, f"these docstrings name labels that no chapter has: {gone}"
+
+
+def test_there_are_equations():
+    assert LABELS
+    assert CITED
+
+
+def test_labels_are_unique():
+    twice = [label for label, count in LABELS.items() if count > 1]
+    assert not twice, f"these labels stand in the book more than once: {twice}"
+
+
+def test_labels_are_lower_case_words_joined_by_hyphens():
+    wrong = [label for label in LABELS if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", label)]
+    assert not wrong
+
+
+# The functions above find what is there: on small made-up trees
+
+
+def make_chapter(folder, *texts):
+    cells = [new_markdown_cell(text) for text in texts]
+    cells.append(new_code_cell("'$$ a $$ (in-code)'"))
+    write(new_notebook(cells=cells), folder / "chapter.ipynb")
+
+
+def test_labels_are_found(tmp_path):
+    make_chapter(
+        tmp_path,
+        "$$\nf(x)\n$$ (one)\n\n$$ a $$\n\n$$\n(b)\n+ c\n$$ (two)\n\nInline $x$ (not-this).",
+        "> $$\n> y\n> $$ (three)\n\n```\n$$ z $$ (in-fence)\n```\n\n$$ u $$ (a pair) of words",
+        "$$ v $$ (one)",
+    )
+    (tmp_path / "page.md").write_text("Text.\n\n$$w$$ (four)\n")
+    assert equations.labels(tmp_path) == {"one": 2, "two": 1, "three": 1, "four": 1}
+
+
+def make_test(folder, text):
+    (folder / "unit").mkdir()
+    (folder / "unit" / "test_it.py").write_text(f"import pytest\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@pytest.mark.equation('one')\ndef test_it(): pass",
+        "@pytest.mark.slow\n@pytest.mark.equation('one')\ndef test_it(): pass",
+        "@pytest.mark.equation('one')\nclass TestIt: pass",
+        "CASES = [pytest.param(1, marks=pytest.mark.equation('one'))]",
+        "CASES = [pytest.param(1, marks=[pytest.mark.equation('one'), pytest.mark.slow])]",
+    ],
+)
+def test_marks_are_found(tmp_path, text):
+    make_test(tmp_path, text)
+    assert equations.tested(tmp_path).keys() == {"one"}
+
+
+def test_marks_in_text_are_not_marks(tmp_path):
+    make_test(tmp_path, "'''@pytest.mark.equation('one')'''\n# pytest.mark.equation('two')")
+    assert equations.tested(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("@pytest.mark.equation('one')\ndef check(): pass", "mark on check, which pytest never"),
+        ("@pytest.mark.equation(LABEL)\ndef test_it(): pass", "expected one label in quotes"),
+        ("@pytest.mark.equation()\ndef test_it(): pass", "expected one label in quotes"),
+        ("@pytest.mark.equation('a', 'b')\ndef test_it(): pass", "expected one label in quotes"),
+    ],
+)
+def test_marks_that_test_nothing_are_refused(tmp_path, text, message):
+    make_test(tmp_path, text)
+    with pytest.raises(ValueError, match=message):
+        equations.tested(tmp_path)
+
+
+def test_marks_in_files_that_pytest_does_not_collect_are_refused(tmp_path):
+    (tmp_path / "helper.py").write_text("@pytest.mark.equation('one')\ndef test_it(): pass")
+    with pytest.raises(ValueError, match="never runs"):
+        equations.tested(tmp_path)
+
+
+def test_cited_labels_are_found(tmp_path):
+    (tmp_path / "losses.py").write_text('"""Loss (eq: one) and\n(eq: two-three)."""')
+    assert equations.cited(tmp_path) == {"one": "losses.py", "two-three": "losses.py"}

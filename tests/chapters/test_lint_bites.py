@@ -1,0 +1,332 @@
+"""A good small notebook keeps every rule, and each way to break a rule is noticed by that rule."""
+
+import re
+
+import notebook_rules
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from backprop import __version__
+
+ALT = "A straight line that rises from the lower left."
+
+
+def stream(text, name="stdout"):
+    return new_output("stream", name=name, text=text)
+
+
+def picture():
+    return new_output(
+        "display_data", {"image/svg+xml": "<?xml version='1.0'?>\n" * 99, "text/plain": "<Figure>"}
+    )
+
+
+def figure_metadata():
+    return {"mystnb": {"image": {"alt": ALT}, "figure": {"caption": "Losses over time."}}}
+
+
+def exercise(number, stars):
+    return new_markdown_cell(
+        f"### Exercise {number} {stars} Do it\n\nHow?\n\n"
+        "<details>\n<summary>Solution</summary>\n\nSo.\n\n</details>"
+    )
+
+
+@pytest.fixture
+def notebook():
+    """A notebook that keeps all rules; the names below it are numbers of its cells."""
+    return new_notebook(
+        metadata={"kernelspec": {"display_name": "Python 3", "name": "python3"}},
+        cells=[
+            new_markdown_cell("# Title\n\nA question."),
+            new_code_cell(
+                "import backprop",
+                execution_count=1,
+                metadata={"tags": ["setup"]},
+                outputs=[stream(f"backprop {__version__} is ready.\n")],
+            ),
+            new_markdown_cell("## Part\n\n```\n#### not a heading\n```\n\n### Detail\n\n## Part"),
+            new_code_cell("print(1)", execution_count=2, outputs=[stream("1\n")]),
+            new_code_cell(
+                "plt.show()", execution_count=3, outputs=[picture()], metadata=figure_metadata()
+            ),
+            new_markdown_cell("## Exercises"),
+            exercise(1, "★"),
+            new_markdown_cell("### Exercise 2 ★★ Compute it\n\nHow much?"),
+            new_code_cell(
+                "print(2)",
+                execution_count=4,
+                metadata={"tags": ["hide-cell"]},
+                outputs=[stream("2\n")],
+            ),
+            exercise(3, "★★"),
+            exercise(4, "★★"),
+            exercise(5, "★★★"),
+            new_markdown_cell("## Further reading\n\nhttps://example.org/home/page"),
+        ],
+    )
+
+
+TITLE, SETUP, PART, PRINT, FIGURE, EXERCISE_1, EXERCISE_2, SOLUTION_2 = 0, 1, 2, 3, 4, 6, 7, 8
+
+
+def test_a_good_notebook_keeps_every_rule(notebook):
+    assert {rule.__name__: rule(notebook) for rule in notebook_rules.RULES} == {
+        rule.__name__: [] for rule in notebook_rules.RULES
+    }
+
+
+BREAKS = []
+
+
+def breaks(rule, message):
+    """Register a function that breaks `rule`, which must then answer with `message`."""
+
+    def register(change):
+        BREAKS.append(pytest.param(change, rule, message, id=change.__name__))
+        return change
+
+    return register
+
+
+@breaks("is_valid", "'source' is a required property")
+def cell_without_source(nb):
+    del nb.cells[PRINT]["source"]
+
+
+@breaks("is_executed_in_order", r"expected the execution counts 1 to 4, got \[1, 3, 2, 4\]")
+def executed_out_of_order(nb):
+    nb.cells[PRINT].execution_count, nb.cells[FIGURE].execution_count = 3, 2
+
+
+@breaks("is_executed_in_order", r"got \[1, 2, None, 4\]")
+def not_executed(nb):
+    nb.cells[FIGURE].execution_count = None
+
+
+@breaks("is_executed_in_order", r"got \[2, 3, 4, 5\]")
+def executed_twice(nb):
+    for _, cell in notebook_rules.cells(nb, "code"):
+        cell.execution_count += 1
+
+
+@breaks("has_no_error_output", "cell 3: has error output")
+def error_output(nb):
+    nb.cells[PRINT].outputs.append(new_output("error", ename="E", evalue="", traceback=[]))
+
+
+@breaks("has_no_error_output", "cell 3: has stderr output")
+def stderr_output(nb):
+    nb.cells[PRINT].outputs.append(stream("Warning", "stderr"))
+
+
+@breaks("has_no_trace_of_a_machine", "cell 3: contains '/home/'")
+def path_in_output(nb):
+    nb.cells[PRINT].outputs = [stream("/home/ada/book\n")]
+
+
+@breaks("has_no_trace_of_a_machine", "cell 3: contains '/tmp/'")
+def path_in_source(nb):
+    nb.cells[PRINT].source = "open('/tmp/data')"
+
+
+@breaks("has_no_trace_of_a_machine", r"cell 0: contains 'C:\\\\Users'")
+def path_in_text(nb):
+    nb.cells[TITLE].source += "\n\nOpen C:\\Users\\Ada."
+
+
+@breaks("has_no_trace_of_a_machine", "cell 3: contains 'at 0x7f")
+def memory_address(nb):
+    nb.cells[PRINT].outputs = [
+        new_output("execute_result", {"text/plain": "<Line2D at 0x7fe1b2c3d4e5>"})
+    ]
+
+
+@breaks("has_short_cells", "cell 3: has 21 lines, expected at most 20")
+def long_cell(nb):
+    nb.cells[PRINT].source = "\n".join(["x = 1"] * 21)
+
+
+@breaks("has_short_outputs", "cell 3: prints 61 lines, expected at most 60")
+def long_output(nb):
+    nb.cells[PRINT].outputs = [stream("1\n" * 30), stream("2\n" * 31)]
+
+
+@breaks("describes_each_picture", "cell 4: expected an alt text of 20 characters, got ''")
+def no_alt(nb):
+    nb.cells[FIGURE].metadata.mystnb.pop("image")
+
+
+@breaks("describes_each_picture", "cell 4: expected an alt text of 20 characters, got 'figure'")
+def short_alt(nb):
+    nb.cells[FIGURE].metadata.mystnb.image.alt = "figure"
+
+
+@breaks("describes_each_picture", "cell 4: the picture has no caption")
+def no_caption(nb):
+    nb.cells[FIGURE].metadata.mystnb.pop("figure")
+
+
+@breaks("describes_each_picture", "cell 4: the alt text repeats the caption")
+def alt_repeats_caption(nb):
+    nb.cells[FIGURE].metadata.mystnb.figure.caption = ALT
+
+
+@breaks("describes_each_picture", "cell 4: describes a picture but shows none")
+def picture_is_gone(nb):
+    nb.cells[FIGURE].outputs = []
+
+
+@breaks("describes_each_picture", "cell 2: expected a longer alt text than ''")
+def markdown_picture_without_alt(nb):
+    nb.cells[PART].source += "\n\n![](net.svg)"
+
+
+@breaks("describes_each_picture", "cell 2: write pictures as")
+def html_picture(nb):
+    nb.cells[PART].source += '\n\n<img src="net.svg">'
+
+
+@breaks("begins_with_setup", r"got it on cells \[\]")
+def no_setup(nb):
+    nb.cells[SETUP].metadata = {}
+
+
+@breaks("begins_with_setup", r"got it on cells \[3\]")
+def code_before_setup(nb):
+    nb.cells[SETUP], nb.cells[PRINT] = nb.cells[PRINT], nb.cells[SETUP]
+
+
+@breaks("begins_with_setup", r"got \['backprop 0\.0\.0")
+def setup_of_an_old_version(nb):
+    nb.cells[SETUP].outputs = [stream("backprop 0.0.0 is ready.\n")]
+
+
+@breaks("uses_plain_syntax", "cell 2: backtick directive")
+def backtick_directive(nb):
+    nb.cells[PART].source += "\n\n```{note}\nNo.\n```"
+
+
+@breaks("uses_plain_syntax", "cell 2: glue")
+def glue_in_text(nb):
+    nb.cells[PART].source += " {glue:}`loss`"
+
+
+@breaks("uses_plain_syntax", "cell 3: glue")
+def glue_in_code(nb):
+    nb.cells[PRINT].source = "glue('loss', 1)"
+
+
+@breaks("has_orderly_headings", r"expected one title, .* got \[\]")
+def no_title(nb):
+    nb.cells[TITLE].source = "A question."
+
+
+@breaks("has_orderly_headings", r"got \['Title', 'Another'\]")
+def two_titles(nb):
+    nb.cells[PART].source = "# Another"
+
+
+@breaks("has_orderly_headings", "expected one title, at the top")
+def text_before_title(nb):
+    nb.cells[TITLE].source = "A question.\n\n# Title"
+
+
+@breaks("has_orderly_headings", "cell 2: level 3 heading 'Part' follows level 1")
+def skipped_level(nb):
+    nb.cells[PART].source = "### Part"
+
+
+@breaks("has_only_known_metadata", "notebook metadata 'widgets'")
+def widget_state(nb):
+    nb.metadata.widgets = {}
+
+
+@breaks("has_only_known_metadata", "cell 3: widget output")
+def widget_output(nb):
+    nb.cells[PRINT].outputs.append(
+        new_output("display_data", {"application/vnd.jupyter.widget-view+json": {}})
+    )
+
+
+@breaks("has_only_known_metadata", "cell 3: metadata 'execution'")
+def execution_times(nb):
+    nb.cells[PRINT].metadata = {"execution": {}}
+
+
+@breaks("has_only_known_metadata", "cell 3: tag 'skip-execution'")
+def skipped_execution(nb):
+    nb.cells[PRINT].metadata = {"tags": ["skip-execution"]}
+
+
+@breaks("has_only_known_metadata", "expected the kernel python3, got my-env")
+def own_kernel(nb):
+    nb.metadata.kernelspec.name = "my-env"
+
+
+@breaks("has_exercises_with_solutions", "expected 5 to 8 .* got 4")
+def too_few_exercises(nb):
+    del nb.cells[-2]
+
+
+@breaks("has_exercises_with_solutions", "expected 5 to 8 .* got 9")
+def too_many_exercises(nb):
+    nb.cells[-1:-1] = [exercise(number, "★") for number in range(6, 10)]
+
+
+@breaks("has_exercises_with_solutions", "cell 6: expected '### Exercise 1 ★ Title'")
+def exercise_without_stars(nb):
+    nb.cells[EXERCISE_1].source = nb.cells[EXERCISE_1].source.replace("★ ", "")
+
+
+@breaks("has_exercises_with_solutions", "cell 6: expected '### Exercise 1 ★ Title'")
+def wrong_number(nb):
+    nb.cells[EXERCISE_1] = exercise(7, "★")
+
+
+@breaks("has_exercises_with_solutions", "cell 6: no folded solution below 'Exercise 1")
+def no_solution_in_text(nb):
+    nb.cells[EXERCISE_1].source = "### Exercise 1 ★ Do it\n\nHow?"
+
+
+@breaks("has_exercises_with_solutions", "cell 7: no folded solution below 'Exercise 2")
+def solution_in_the_open(nb):
+    nb.cells[SOLUTION_2].metadata = {}
+
+
+@breaks("has_exercises_with_solutions", "cell 6: no folded solution below 'Exercise 1")
+def solution_of_another_exercise(nb):
+    second = nb.cells.pop(EXERCISE_2).source
+    nb.cells[EXERCISE_1].source = f"### Exercise 1 ★ Do it\n\nHow?\n\n{second}"
+
+
+@breaks("has_exercises_with_solutions", "cell 6: no folded solution below 'Exercise 1")
+def empty_solution(nb):
+    nb.cells[EXERCISE_1].source = "### Exercise 1 ★ Do it\n<details><summary>S</summary></details>"
+
+
+@pytest.mark.parametrize(("change", "rule", "message"), BREAKS)
+def test_rule_notices(notebook, change, rule, message):
+    change(notebook)
+    broken = getattr(notebook_rules, rule)(notebook)
+    assert any(re.search(message, sentence) for sentence in broken), broken
+
+
+def test_every_rule_is_broken_by_something():
+    assert {param.values[1] for param in BREAKS} == {rule.__name__ for rule in notebook_rules.RULES}
+
+
+@pytest.mark.parametrize(
+    ("source", "tags"),
+    [
+        ("print(1)", ["nbval-ignore-output"]),
+        ("print(1)", ["nbval-skip"]),
+        ("# NBVAL_IGNORE_OUTPUT\nprint(1)", []),
+        ("print(1)\n  ## NBVAL_SKIP", []),
+    ],
+)
+def test_ignored_cells_are_counted(notebook, source, tags):
+    assert notebook_rules.ignored_share({"good": notebook}) == (0, [])
+    notebook.cells[PRINT].source = source
+    notebook.cells[PRINT].metadata = {"tags": tags}
+    assert notebook_rules.ignored_share({"book": notebook}) == (0.25, ["book cell 3"])

@@ -1,0 +1,426 @@
+"""Dense layers and whole networks: forward and backward, against loops and central differences."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backprop import gradcheck, losses
+from backprop.activations import softmax
+from backprop.network import Network, dense_backward, dense_forward
+
+ACTIVATIONS = {
+    "identity": (lambda z: z, lambda z: 1.0),
+    "sigmoid": (
+        lambda z: 1 / (1 + math.exp(-z)),
+        lambda z: math.exp(-z) / (1 + math.exp(-z)) ** 2,
+    ),
+    "tanh": (math.tanh, lambda z: 1 / math.cosh(z) ** 2),
+    "relu": (lambda z: max(z, 0.0), lambda z: float(z > 0)),
+}
+LOSSES = [
+    losses.mean_squared_error,
+    losses.half_squared_error,
+    losses.mean_absolute_error,
+    losses.huber,
+    losses.sigmoid_cross_entropy,
+    losses.softmax_cross_entropy,
+]
+every_activation = pytest.mark.parametrize("activation", list(ACTIVATIONS))
+every_loss = pytest.mark.parametrize("loss", LOSSES)
+
+
+@pytest.fixture
+def layer():
+    """Return X, W, b and delta of a layer with N = 4, D = 3, H = 2."""
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape) for shape in [(4, 3), (3, 2), (2,), (4, 2)]]
+
+
+def smooth_case(activations):
+    """Return a network of 4 inputs and 3 outputs, and a batch on which nothing is near a kink."""
+    sizes = [4, *[5, 4][: len(activations) - 1], 3]
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        network = Network.random(sizes, activations, rng)
+        X, T = rng.normal(size=(5, 4)), softmax(rng.normal(size=(5, 3)))
+        outputs = network.forward(X)
+        inputs = [
+            dense_forward(a, W, b)
+            for a, W, b in zip(
+                outputs, network.parameters[::2], network.parameters[1::2], strict=False
+            )
+        ]
+        errors = np.abs(outputs[-1] - T)
+        gaps = [np.abs(z) for z in inputs] + [errors, np.abs(errors - 1)]
+        if min(gap.min() for gap in gaps) > 1e-3:
+            return network, X, T
+    raise AssertionError("no batch found that is away from every kink")
+
+
+def loss_of(network, loss, X, T):
+    return lambda *parameters: loss(network.with_parameters(parameters).forward(X)[-1], T)[0]
+
+
+# One layer
+
+
+@pytest.mark.equation("layer-forward")
+def test_dense_forward_is_its_formula(layer):
+    X, W, b, _ = layer
+    Z = dense_forward(X, W, b)
+    assert Z.shape == (4, 2)
+    for n, j in np.ndindex(4, 2):
+        expected = sum(X[n, i] * W[i, j] for i in range(3)) + b[j]
+        assert Z[n, j] == pytest.approx(expected, abs=1e-14)
+
+
+@pytest.mark.equation("weight-gradient")
+def test_weight_gradient_is_its_formula(layer):
+    X, W, _, delta = layer
+    dW, _, _ = dense_backward(X, W, delta)
+    assert dW.shape == W.shape
+    for i, j in np.ndindex(3, 2):
+        assert dW[i, j] == pytest.approx(sum(X[n, i] * delta[n, j] for n in range(4)), abs=1e-14)
+
+
+@pytest.mark.equation("bias-gradient")
+def test_bias_gradient_is_its_formula(layer):
+    X, W, b, delta = layer
+    _, db, _ = dense_backward(X, W, delta)
+    assert db.shape == b.shape
+    for j in range(2):
+        assert db[j] == pytest.approx(sum(delta[n, j] for n in range(4)), abs=1e-14)
+
+
+@pytest.mark.equation("input-gradient")
+def test_input_gradient_is_its_formula(layer):
+    X, W, _, delta = layer
+    _, _, dX = dense_backward(X, W, delta)
+    assert dX.shape == X.shape
+    for n, i in np.ndindex(4, 3):
+        assert dX[n, i] == pytest.approx(sum(delta[n, j] * W[i, j] for j in range(2)), abs=1e-14)
+
+
+def test_dense_backward_agrees_with_central_differences(layer):
+    X, W, b, delta = layer
+    hand = dense_backward(X, W, delta)
+    numerical = gradcheck.numerical_gradients(
+        lambda W, b, X: np.sum(delta * dense_forward(X, W, b)), W, b, X
+    )
+    for mine, other in zip(hand, numerical, strict=True):
+        assert gradcheck.relative_error(mine, other) <= 1e-9
+
+
+def test_dense_backward_with_the_numbers_of_the_book():
+    X, W, delta = np.array([[1.0, 2], [3, 4]]), np.array([[2.0], [-1]]), np.array([[0.1], [-0.2]])
+    dW, db, dX = dense_backward(X, W, delta)
+    np.testing.assert_allclose(dW, [[-0.5], [-0.6]], atol=1e-15)
+    np.testing.assert_allclose(db, [-0.1], atol=1e-15)
+    np.testing.assert_allclose(dX, [[0.2, -0.1], [-0.4, 0.2]], atol=1e-15)
+
+
+@pytest.mark.equation("delta-recursion")
+@every_activation
+def test_delta_is_its_formula(activation):
+    # With W the identity and b zero, Z is X, so the slope in X is the slope in Z.
+    rng = np.random.default_rng(0)
+    network = Network([np.eye(3), np.zeros(3)], [activation])
+    Z, dA = rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    _, delta = network.backward(network.forward(Z), dA)
+    slope = ACTIVATIONS[activation][1]
+    for n, j in np.ndindex(4, 3):
+        assert delta[n, j] == pytest.approx(dA[n, j] * slope(Z[n, j]), abs=1e-15)
+
+
+# Whole networks
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@every_activation
+def test_forward_is_a_loop_over_layers_and_nodes(activation, depth):
+    network, X, _ = smooth_case([activation] * depth)
+    outputs = network.forward(X)
+    assert len(outputs) == depth + 1
+    A = X.tolist()
+    np.testing.assert_array_equal(outputs[0], A)
+    for layer in range(depth):
+        W, b = network.parameters[2 * layer : 2 * layer + 2]
+        f = ACTIVATIONS[activation][0]
+        A = [
+            [f(sum(a * w for a, w in zip(row, W[:, j], strict=True)) + b[j]) for j in range(len(b))]
+            for row in A
+        ]
+        np.testing.assert_allclose(outputs[layer + 1], A, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "activations",
+    [
+        *[[name] * depth for name in ACTIVATIONS for depth in (1, 2, 3)],
+        ["tanh", "relu", "sigmoid"],
+        ["relu", "tanh", "identity"],
+        ["sigmoid", "identity", "relu"],
+    ],
+    ids="-".join,
+)
+@every_loss
+def test_gradients_agree_with_central_differences(activations, loss):
+    network, X, T = smooth_case(activations)
+    value, hand = network.loss_and_gradients(loss, X, T)
+    assert value == loss(network.forward(X)[-1], T)[0]
+    numerical = gradcheck.numerical_gradients(loss_of(network, loss, X, T), *network.parameters)
+    for parameter, mine, other in zip(network.parameters, hand, numerical, strict=True):
+        assert mine.shape == parameter.shape
+        assert gradcheck.relative_error(mine, other) <= 1e-7
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@every_activation
+def test_slope_of_the_input_agrees_with_central_differences(activation, depth):
+    network, X, T = smooth_case([activation] * depth)
+    outputs = network.forward(X)
+    _, hand = network.backward(outputs, losses.half_squared_error(outputs[-1], T)[1])
+    (numerical,) = gradcheck.numerical_gradients(
+        lambda X: losses.half_squared_error(network.forward(X)[-1], T)[0], X
+    )
+    assert hand.shape == X.shape
+    assert gradcheck.relative_error(hand, numerical) <= 1e-7
+
+
+def test_gradient_descent_moves_every_parameter_and_lowers_the_loss():
+    network, X, T = smooth_case(["tanh", "identity"])
+    before = [p.copy() for p in network.parameters]
+    history = []
+    for _ in range(50):
+        value, gradients = network.loss_and_gradients(losses.softmax_cross_entropy, X, T)
+        history.append(value)
+        for parameter, gradient in zip(network.parameters, gradients, strict=True):
+            parameter -= 0.05 * gradient
+    assert history == sorted(history, reverse=True)
+    for old, new in zip(before, network.parameters, strict=True):
+        assert (old != new).all()
+
+
+def test_backward_keeps_nothing_from_one_call_to_the_next():
+    network, X, T = smooth_case(["tanh", "sigmoid"])
+    first = network.loss_and_gradients(losses.half_squared_error, X, T)[1]
+    second = network.loss_and_gradients(losses.half_squared_error, X, T)[1]
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@every_loss
+@given(st.permutations(range(5)))
+def test_order_of_examples_does_not_matter(loss, order):
+    network, X, T = smooth_case(["tanh", "sigmoid"])
+    value, gradients = network.loss_and_gradients(loss, X, T)
+    other_value, other_gradients = network.loss_and_gradients(loss, X[order], T[order])
+    assert other_value == pytest.approx(value, rel=1e-12)
+    for a, b in zip(gradients, other_gradients, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-15)
+
+
+@every_loss
+def test_gradient_of_a_batch_is_the_mean_over_its_examples(loss):
+    network, X, T = smooth_case(["relu", "tanh", "identity"])
+    value, gradients = network.loss_and_gradients(loss, X, T)
+    single = [network.loss_and_gradients(loss, X[[n]], T[[n]]) for n in range(len(X))]
+    assert value == pytest.approx(np.mean([v for v, _ in single]), rel=1e-13)
+    for number, gradient in enumerate(gradients):
+        mean = np.mean([g[number] for _, g in single], axis=0)
+        np.testing.assert_allclose(gradient, mean, atol=1e-14)
+
+
+@every_loss
+@every_activation
+def test_float32_stays_float32(activation, loss):
+    network, X, T = smooth_case(["tanh", activation])
+    exact_value, exact = network.loss_and_gradients(loss, X, T)
+    network = network.with_parameters([p.astype(np.float32) for p in network.parameters])
+    assert network.dtype == np.float32
+    outputs = network.forward(X.astype(np.float32))
+    assert {a.dtype for a in outputs} == {np.dtype(np.float32)}
+    value, gradients = network.loss_and_gradients(loss, X.astype(np.float32), T)
+    assert value == pytest.approx(exact_value, rel=1e-4)
+    for gradient, expected in zip(gradients, exact, strict=True):
+        assert gradient.dtype == np.float32
+        np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-5)
+
+
+@every_loss
+def test_arguments_are_left_alone(loss):
+    network, X, T = smooth_case(["relu", "sigmoid", "identity"])
+    arrays = [X, T, *network.parameters]
+    before = [a.copy() for a in arrays]
+    outputs = network.forward(X)
+    stored = [a.copy() for a in outputs]
+    d_output = loss(outputs[-1], T)[1]
+    slope = d_output.copy()
+    network.backward(outputs, d_output)
+    for after, was in zip([*arrays, *outputs, d_output], [*before, *stored, slope], strict=True):
+        np.testing.assert_array_equal(after, was)
+
+
+# Making a network
+
+
+def test_parameters_are_kept_so_that_an_optimizer_can_change_them():
+    W, b = np.ones((2, 1)), np.zeros(1)
+    network = Network([W, b], ["identity"])
+    assert network.parameters[0] is W
+    assert network.parameters[1] is b
+    b += 5
+    assert network.forward([[1.0, 1.0]])[-1].tolist() == [[7.0]]
+
+
+def test_lists_of_numbers_are_parameters():
+    network = Network([[[1.0], [2.0]], [3.0]], ["identity"])
+    assert network.forward([[1.0, 1.0]])[-1].tolist() == [[6.0]]
+
+
+def test_with_parameters_keeps_the_activations_and_the_old_network():
+    network = Network([np.ones((1, 1)), np.ones(1)], ["relu"])
+    other = network.with_parameters([-p for p in network.parameters])
+    assert other.activations == ("relu",)
+    assert other.forward([[1.0]])[-1].tolist() == [[0.0]]
+    assert network.forward([[1.0]])[-1].tolist() == [[2.0]]
+
+
+@pytest.mark.parametrize(("options", "scale"), [({}, 1.0), ({"scale": 0.1}, 0.1)])
+def test_random_draws_weights_and_biases_in_order(options, scale):
+    network = Network.random([3, 4, 2], ["tanh", "sigmoid"], np.random.default_rng(5), **options)
+    rng = np.random.default_rng(5)
+    shapes = [(3, 4), (4,), (4, 2), (2,)]
+    assert [p.shape for p in network.parameters] == shapes
+    for parameter, shape in zip(network.parameters, shapes, strict=True):
+        np.testing.assert_array_equal(parameter, rng.normal(0, scale, shape))
+        assert (parameter != 0).all()
+    assert network.activations == ("tanh", "sigmoid")
+    assert network.dtype == np.float64
+
+
+def test_random_in_float32():
+    network = Network.random([2, 1], ["tanh"], np.random.default_rng(0), dtype=np.float32)
+    assert {p.dtype for p in network.parameters} == {np.dtype(np.float32)}
+
+
+# Bad input
+
+W1, B1, W2, B2 = np.ones((3, 2)), np.ones(2), np.ones((2, 1)), np.ones(1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "activations", "message"),
+    [
+        ([], [], "parameters: expected .* each of the 0 activations, got 0 arrays"),
+        ([W1], ["tanh"], "parameters: expected .* each of the 1 activations, got 1 arrays"),
+        ([W1, B1], ["tanh"] * 2, "parameters: .* the 2 activations, got 2 arrays"),
+        ([W1, B1, W2, B2], ["tanh"], "parameters: .* the 1 activations, got 4 arrays"),
+        ([W1, B1], ["swish"], "activations: .* identity, sigmoid, tanh, relu, got 'swish'"),
+        ([W1, B1], ["softmax"], "activations: expected one of .* got 'softmax'"),
+        ([W1, B1], [None], "activations: expected one of .* got None"),
+        ([B1, B1], ["tanh"], r"W1: expected shape \(D, H\), got \(2,\)"),
+        ([np.ones((0, 2)), B1], ["tanh"], r"W1: expected shape \(D, H\), got \(0, 2\)"),
+        ([np.ones((3, 0)), np.ones(0)], ["tanh"], r"W1: expected .*, got \(3, 0\)"),
+        # NumPy would broadcast each of these three.
+        ([W1, np.ones((1, 2))], ["tanh"], r"b1: expected shape \(2,\), got \(1, 2\)"),
+        ([W1, np.ones(1)], ["tanh"], r"b1: expected shape \(2,\), got \(1,\)"),
+        ([W1, 1.0], ["tanh"], r"b1: expected shape \(2,\), got \(\)"),
+        ([W1, np.ones(3)], ["tanh"], r"b1: expected shape \(2,\), got \(3,\)"),
+        ([W1, B1, W1, B1], ["tanh"] * 2, r"W2: expected shape \(2, H\), got \(3, 2\)"),
+        ([W1, B1, W2, B1], ["tanh"] * 2, r"b2: expected shape \(1,\), got \(2,\)"),
+        ([B1, W1], ["tanh"], r"W1: expected shape \(D, H\), got \(2,\)"),
+        ([W1.astype(int), B1], ["tanh"], "W1: expected float32 or float64, got int64"),
+        ([W1, B1.astype(complex)], ["tanh"], "b1: expected float32 or .* got complex128"),
+        ([W1, B1.astype(np.float16)], ["tanh"], "b1: expected float32 or .* got float16"),
+        ([W1, np.array([1.0, np.nan])], ["tanh"], r"b1: .* finite numbers, got nan at \(1,\)"),
+        ([W1 * np.inf, B1], ["tanh"], r"W1: expected finite numbers, got inf at \(0, 0\)"),
+        (
+            [W1, B1, W2, B2.astype(np.float32)],
+            ["tanh"] * 2,
+            "parameters: expected float64 like the parameters, got float32",
+        ),
+        ([W1.astype(np.float32), B1], ["tanh"], "parameters: expected float32 .* got float64"),
+    ],
+)
+def test_bad_parameters_are_refused(parameters, activations, message):
+    with pytest.raises(ValueError, match=message):
+        Network(parameters, activations)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sizes": [3]}, "parameters: expected .* each of the 1 activations, got 0 arrays"),
+        ({"sizes": [3, 4, 2]}, "parameters: expected .* the 1 activations, got 4 arrays"),
+        ({"sizes": [0, 2]}, r"W1: expected shape \(D, H\), got \(0, 2\)"),
+        ({"dtype": int}, "W1: expected float32 or float64, got int64"),
+        ({"activations": ["gelu"]}, "activations: expected one of .* got 'gelu'"),
+        ({"scale": np.inf}, "W1: expected finite numbers"),
+    ],
+)
+def test_bad_random_networks_are_refused(changes, message):
+    arguments = {"sizes": [3, 2], "activations": ["tanh"], "rng": np.random.default_rng(0)}
+    with pytest.raises(ValueError, match=message):
+        Network.random(**(arguments | changes))
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.ones((5, 2)), r"X: expected shape \(N, 3\), got \(5, 2\)"),
+        (np.ones((3, 5)), r"X: expected shape \(N, 3\), got \(3, 5\)"),
+        (np.ones(3), r"X: expected shape \(N, 3\), got \(3,\)"),
+        (np.ones((2, 5, 3)), r"X: expected shape \(N, 3\), got \(2, 5, 3\)"),
+        (np.ones((0, 3)), r"X: expected shape \(N, 3\), got \(0, 3\)"),
+        (np.ones((5, 3), int), "X: expected float32 or float64, got int64"),
+        (np.ones((5, 3), np.uint8), "X: expected float32 or float64, got uint8"),
+        (np.ones((5, 3), np.float32), "X: expected float64 like the parameters, got float32"),
+        (np.full((5, 3), np.nan), r"X: expected finite numbers, got nan at \(0, 0\)"),
+    ],
+)
+def test_bad_inputs_are_refused(X, message):
+    network = Network([W1, B1, W2, B2], ["tanh"] * 2)
+    with pytest.raises(ValueError, match=message):
+        network.forward(X)
+    with pytest.raises(ValueError, match=message):
+        network.loss_and_gradients(losses.mean_squared_error, X, np.ones((5, 1)))
+
+
+@pytest.mark.parametrize(
+    ("d_output", "shape"),
+    [(np.ones(5), "(5,)"), (np.ones((5, 3)), "(5, 3)"), (np.ones((1, 1)), "(1, 1)"), (1.0, "()")],
+)
+def test_bad_output_slopes_are_refused(d_output, shape):
+    network = Network([W1, B1, W2, B2], ["tanh"] * 2)
+    outputs = network.forward(np.ones((5, 3)))
+    message = re.escape(f"d_output: expected shape (5, 1), got {shape}")
+    with pytest.raises(ValueError, match=message):
+        network.backward(outputs, d_output)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(np.nan, "finite numbers, got nan"), (1, "float64, got int64")]
+)
+def test_bad_numbers_in_output_slopes_are_refused(value, message):
+    network = Network([W1, B1, W2, B2], ["tanh"] * 2)
+    with pytest.raises(ValueError, match=f"d_output: expected .*{message}"):
+        network.backward(network.forward(np.ones((5, 3))), np.full((5, 1), value))
+
+
+@pytest.mark.parametrize(
+    ("T", "message"),
+    [
+        (np.ones(5), r"targets: expected shape \(5, 1\), got \(5,\)"),
+        (np.ones((4, 1)), r"targets: expected shape \(5, 1\), got \(4, 1\)"),
+        (np.ones((5, 1), int), "targets: expected float32 or float64, got int64"),
+    ],
+)
+def test_bad_targets_are_refused(T, message):
+    network = Network([W1, B1, W2, B2], ["tanh"] * 2)
+    with pytest.raises(ValueError, match=message):
+        network.loss_and_gradients(losses.mean_squared_error, np.ones((5, 3)), T)

@@ -1,0 +1,59 @@
+"""What importing the package brings along: NumPy, and nothing large unless asked for."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import backprop
+
+FOLDER = Path(backprop.__file__).parent
+# The one module of the package that may import each of these.
+HOME = {"tensorflow": "tensorflow_twin", "matplotlib": "plotting"}
+
+
+def loaded_by(statement):
+    """Return the top-level modules that a new Python has loaded after a statement."""
+    program = f"{statement}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def imports(path):
+    """Return the top-level modules that a file imports, at its top or inside a function."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_importing_the_package_loads_nothing_else():
+    assert not {"numpy", *HOME} & loaded_by("import backprop")
+
+
+@pytest.mark.parametrize(
+    "module", sorted({path.stem for path in FOLDER.glob("[!_]*.py")} - set(HOME.values()))
+)
+def test_importing_a_module_loads_neither_tensorflow_nor_matplotlib(module):
+    loaded = loaded_by(f"from backprop import {module}")
+    assert {"numpy", "backprop"} <= loaded
+    assert not {*HOME, "keras"} & loaded
+
+
+def test_plotting_does_not_load_tensorflow():
+    loaded = loaded_by("from backprop import plotting")
+    assert "matplotlib" in loaded
+    assert not {"tensorflow", "keras"} & loaded
+
+
+@pytest.mark.parametrize("library", list(HOME))
+def test_one_module_imports_each_large_library(library):
+    importers = {path.stem for path in FOLDER.rglob("*.py") if library in imports(path)}
+    assert importers == {HOME[library]}
