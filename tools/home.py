@@ -88,7 +88,7 @@ def set_home(root: Path, home: str) -> list[Path]:
             raise ValueError(f"{path.name}: its first code cell must have the tag 'setup'")
         cell["source"] = render_setup_cell(home).splitlines(keepends=True)
         # As Jupyter writes it, so that nothing else changes.
-        texts[path] = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        texts[path] = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
     changed = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
     for path in changed:
         path.write_text(texts[path], encoding="utf-8")

@@ -83,6 +83,7 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         If a cell fails; the message holds its traceback.
     """
     os.environ["TQDM_DISABLE"] = "1"  # no progress bars in the outputs
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in the tests: the same order of summation
     notebook.metadata = nbformat.from_dict(METADATA)
     client = NotebookClient(
         notebook,

@@ -60,7 +60,7 @@ def draw_graph(
     new: Collection[Hashable] = (),
     direction: str = "forward",
     left: Collection[Hashable] = (),
-    margins: tuple[float, float] = (1.7, 0.35),
+    margins: tuple[float, float] = (1.75, 0.35),
 ) -> Figure:
     """Return a figure of a graph, with two texts at each node and edge, one in each colour.
 
@@ -100,7 +100,8 @@ def draw_graph(
             ax.annotate("", head, tail, arrowprops=arrow, zorder=1)
         else:
             ax.plot((x0, x1), (y0, y1), "-", color="#B5B5B5", lw=1.2, zorder=0)
-        x, y = x0 + 0.3 * (x1 - x0), y0 + 0.3 * (y1 - y0)  # not halfway, where edges cross
+        t = 0.34 if direction == "forward" else 0.66  # near the tail: edges cross halfway
+        x, y = x0 + t * (x1 - x0), y0 + t * (y1 - y0)
         lines = [(text[edge], colour) for text, colour in texts if edge in text]
         for number, (line, colour) in enumerate(lines):
             lower = y - 0.16 * (number - (len(lines) - 1) / 2)
@@ -113,7 +114,7 @@ def draw_graph(
         ax.plot(x, y, "o", ms=22, mfc=face, mec=rim, mew=1.5, zorder=2)
         ax.text(x, y, str(name), ha="center", va="center", color=ink, weight="bold", zorder=4)
         side = -1 if name in left else 1
-        offset = 0.24
+        offset = 0.3
         for text, colour in texts[::side]:
             if name in text:
                 where = {"ha": "right" if side < 0 else "left", "linespacing": 1.35}

@@ -200,6 +200,20 @@ def has_only_known_metadata(notebook):
     return broken
 
 
+def asserts_what_is_not_compared(notebook):
+    """Numbers behind ≈ and ignored outputs are not compared, so an assertion must hold them.
+
+    It stands in the same cell or in the next one.
+    """
+    code = [*cells(notebook, "code"), (None, None)]
+    return [
+        f"cell {n}: its output is not compared, and no assertion holds it"
+        for (n, cell), (_, following) in pairwise(code)
+        if (is_ignored(cell) or any("≈" in text for text in output_texts(cell)))
+        and "assert " not in cell.source + (following.source if following else "")
+    ]
+
+
 def has_exercises_with_solutions(notebook):
     """An exercise goes from its heading to the next; its solution is folded, as text or code."""
     found = headings(notebook)
@@ -252,6 +266,7 @@ RULES = [
     uses_plain_syntax,
     has_orderly_headings,
     has_only_known_metadata,
+    asserts_what_is_not_compared,
     has_exercises_with_solutions,
 ]
 

@@ -152,6 +152,16 @@ def long_output(nb):
     nb.cells[PRINT].outputs = [stream("1\n" * 30), stream("2\n" * 31)]
 
 
+@breaks("asserts_what_is_not_compared", "cell 3: its output is not compared")
+def approximation_without_assertion(nb):
+    nb.cells[PRINT].outputs = [stream("accuracy ≈ 92.6 %\n")]
+
+
+@breaks("asserts_what_is_not_compared", "cell 3: its output is not compared")
+def ignored_without_assertion(nb):
+    nb.cells[PRINT].metadata = {"tags": ["nbval-ignore-output"]}
+
+
 @breaks("describes_each_picture", "cell 4: expected an alt text of 20 characters, got ''")
 def no_alt(nb):
     nb.cells[FIGURE].metadata.mystnb.pop("image")

@@ -2,8 +2,8 @@
 
     python tests/mutants/chapters.py [CHAPTER.ipynb ...]
 
-Prints a table of mutants and, for each chapter, the first cell whose output differs. Takes about
-half an hour, so it is not a part of the tests; those of `test_mutants.py` take two minutes.
+Prints a table of mutants and, for each chapter, the first code cell, counted from 0, whose output
+differs. Takes half an hour, so it is not a part of the tests; `test_mutants.py` takes two minutes.
 """
 
 import os
@@ -16,6 +16,9 @@ from tempfile import TemporaryDirectory
 
 from mutants import GRADIENT_MUTANTS, ROOT, Mutant, copy_package
 
+# As in tests/conftest.py and the Makefile: the stored numbers belong to one thread, without bars.
+SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+
 # Every chapter prints the version first: if it does not notice this, its kernel runs no copy.
 ANOTHER_VERSION = Mutant(
     "another version", "__init__.py", '__version__ = "', '__version__ = "0.', "control"
@@ -25,7 +28,7 @@ ANOTHER_VERSION = Mutant(
 def first_difference(chapter, mutant):
     """Return the number of the first cell that differs from its stored output, or None."""
     with TemporaryDirectory() as folder:
-        environment = copy_package(Path(folder), mutant) | {"TQDM_DISABLE": "1"}
+        environment = copy_package(Path(folder), mutant) | SETTINGS
         command = ["-m", "pytest", "--nbval", "--nbval-current-env", "-x", "-q"]
         done = subprocess.run(
             [sys.executable, *command, "-p", "no:cacheprovider", chapter],
@@ -42,23 +45,24 @@ def first_difference(chapter, mutant):
     return int(failed[1])
 
 
-def main(chapters):
-    pool = ThreadPoolExecutor(os.cpu_count())
+def main(chapters, pool):
+    """Print the table, and return whether a mutant has passed unnoticed."""
 
-    def row(mutant):
-        return list(pool.map(lambda chapter: first_difference(chapter, mutant), chapters))
+    def start(mutant):
+        return [pool.submit(first_difference, chapter, mutant) for chapter in chapters]
 
-    for chapter, cell in zip(chapters, row(None), strict=True):
-        if cell is not None:
-            sys.exit(f"{chapter} fails without a mutant, in cell {cell}")
-    for chapter, cell in zip(chapters, row(ANOTHER_VERSION), strict=True):
-        if cell is None:
+    for chapter, run in zip(chapters, start(None), strict=True):
+        if run.result() is not None:
+            sys.exit(f"{chapter} fails without a mutant, in cell {run.result()}")
+    for chapter, run in zip(chapters, start(ANOTHER_VERSION), strict=True):
+        if run.result() is None:
             sys.exit(f"{chapter} does not run the copy of the package")
+
     print("| mutant |", *(f"{Path(chapter).stem} |" for chapter in chapters))
     print("|---|" + "---|" * len(chapters))
     unnoticed = 0
-    for mutant in GRADIENT_MUTANTS:
-        cells = row(mutant)
+    for mutant, runs in [(mutant, start(mutant)) for mutant in GRADIENT_MUTANTS]:
+        cells = [run.result() for run in runs]
         unnoticed += all(cell is None for cell in cells)
         print(f"| {mutant} |", *("– |" if c is None else f"cell {c} |" for c in cells), flush=True)
     print(f"\n{len(GRADIENT_MUTANTS)} wrong gradients, {unnoticed} of them noticed by no chapter")
@@ -66,4 +70,8 @@ def main(chapters):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or sorted(map(str, (ROOT / "chapters").glob("*.ipynb")))))
+    workers = ThreadPoolExecutor(os.cpu_count())
+    try:
+        sys.exit(main(sys.argv[1:] or sorted((ROOT / "chapters").glob("*.ipynb")), workers))
+    finally:
+        workers.shutdown(cancel_futures=True)

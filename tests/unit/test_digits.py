@@ -106,3 +106,30 @@ def test_standard_deviation_of_an_accuracy(p, M):
     mean = sum(chance * k / M for k, chance in enumerate(chances))
     variance = sum(chance * (k / M - mean) ** 2 for k, chance in enumerate(chances))
     assert math.sqrt(variance) == pytest.approx(math.sqrt(p * (1 - p) / M), rel=1e-9)
+
+
+@pytest.mark.equation("layer-to-layer")
+def test_error_terms_go_from_layer_to_layer():
+    rng = np.random.default_rng(1)
+    shapes = ((3, 5), (5, 4), (4, 2))
+    X, T = rng.normal(size=(6, 3)), rng.uniform(size=(6, 2))
+    weights = [rng.normal(size=shape) for shape in shapes]
+    biases = [rng.normal(size=shape[1]) for shape in shapes]
+    totals, A = [], X
+    for W, b in zip(weights, biases, strict=True):
+        totals.append(A @ W + b)
+        A = sigmoid(totals[-1])
+
+    def slope_in(layer):
+        def loss(Z):
+            A = sigmoid(Z)
+            for W, b in zip(weights[layer + 1 :], biases[layer + 1 :], strict=True):
+                A = sigmoid(A @ W + b)
+            return losses.half_squared_error(A, T)[0]
+
+        return gradcheck.numerical_gradients(loss, totals[layer])[0]
+
+    for layer in (0, 1):
+        A = sigmoid(totals[layer])
+        delta = (slope_in(layer + 1) @ weights[layer + 1].T) * A * (1 - A)
+        assert gradcheck.relative_error(delta, slope_in(layer)) < 1e-8

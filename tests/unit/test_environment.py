@@ -161,7 +161,10 @@ def test_makes_an_environment_once_and_again_when_it_no_longer_fits(course):
 @pytest.mark.slow
 def test_replaces_what_an_interrupted_run_left(course):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", course.folder / ".venv"])
+    left_over = course.folder / ".venv" / "left-over.txt"
+    left_over.touch()
     assert "Removing the old or unfinished .venv" in course.prepare().stdout
+    assert not left_over.exists()
     assert course.installed() == "1.0"
 
 
