@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from mutants import GRADIENT_MUTANTS, ROOT, Mutant, copy_package
 
-# As in tests/conftest.py and the Makefile: the stored numbers belong to one thread, without bars.
+# As in conftest.py and the Makefile: the stored numbers belong to one thread, without bars.
 SETTINGS = {"OPENBLAS_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 
 # Every chapter prints the version first: if it does not notice this, its kernel runs no copy.
