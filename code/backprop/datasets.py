@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from backprop.validation import generator, whole_number
+
 MNIST_FILE = Path(__file__).parent / "data" / "mnist.npz"
 
 MNIST_SHAPES = {
@@ -113,7 +115,7 @@ def one_hot(labels: npt.ArrayLike, classes: int) -> npt.NDArray[np.float64]:
     -------
     ndarray, shape (N, K)
     """
-    _whole("classes", classes, least=1)
+    whole_number("classes", classes, least=1)
     y = np.asarray(labels)
     if y.ndim != 1 or y.size == 0:
         raise ValueError(f"labels: expected shape (N,) with at least one label, got {y.shape}")
@@ -148,7 +150,7 @@ def regression_points(seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[n
         Normal, mean 1, standard deviation 0.1.
     targets : ndarray, shape (100, 1)
     """
-    rng = np.random.default_rng(_whole("seed", seed, least=0))
+    rng = np.random.default_rng(whole_number("seed", seed, least=0))
     return rng.normal(1.0, 0.1, (100, 1)), np.full((100, 1), 10.0)
 
 
@@ -172,12 +174,12 @@ def classification_points(
     targets : ndarray, shape (N, 1)
         The class, 0 or 1.
     """
-    rng = np.random.default_rng(_whole("seed", seed, least=0))
+    rng = np.random.default_rng(whole_number("seed", seed, least=0))
     for name, pair in (("sizes", sizes), ("deviations", deviations)):
         if len(pair) != 2:
             raise ValueError(f"{name}: expected two numbers, one per class, got {pair}")
     for size, deviation in zip(sizes, deviations, strict=True):
-        _whole("sizes", size, least=1)
+        whole_number("sizes", size, least=1)
         if not 0 < deviation < np.inf:
             raise ValueError(f"deviations: expected positive numbers, got {deviation}")
     points = [
@@ -204,16 +206,8 @@ def batches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[npt.N
     iterator of ndarray
         Row numbers, for ``X[rows]``.
     """
-    _whole("n", n, least=1)
-    _whole("batch_size", batch_size, least=1)
-    if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng: expected np.random.default_rng(seed), got {rng!r}")
+    whole_number("n", n, least=1)
+    whole_number("batch_size", batch_size, least=1)
+    generator("rng", rng)
     order = rng.permutation(n)
     return (order[start : start + batch_size] for start in range(0, n, batch_size))
-
-
-def _whole(name: str, value: int, least: int) -> int:
-    """Return `value` if it is a whole number of at least `least`, else raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
-    return int(value)

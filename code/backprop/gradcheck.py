@@ -28,12 +28,15 @@ def numerical_gradients(f: Callable[..., float], *arrays: npt.ArrayLike) -> list
     Raises
     ------
     ValueError
-        If an array is not float64: a difference of float32 numbers has three good digits.
+        If an array is not float64 (a difference of float32 numbers has three good digits), or if
+        a number, in the arrays or from `f`, is not finite.
     """
     points = [np.array(a) for a in arrays]
     for place, x in enumerate(points):
         if x.dtype != np.float64:
             raise ValueError(f"argument {place} of f: expected float64, got {x.dtype}")
+        if not np.isfinite(x).all():
+            raise ValueError(f"argument {place} of f: expected finite numbers, got {x}")
     gradients = [np.zeros_like(x) for x in points]
     for x, gradient in zip(points, gradients, strict=True):
         for i in np.ndindex(x.shape):
@@ -45,6 +48,8 @@ def numerical_gradients(f: Callable[..., float], *arrays: npt.ArrayLike) -> list
             f_lower = f(*points)
             x[i] = middle
             gradient[i] = (f_upper - f_lower) / (upper - lower)
+            if not np.isfinite(gradient[i]):
+                raise ValueError(f"f: expected finite numbers, got {f_lower} and {f_upper}")
     return gradients
 
 
@@ -56,11 +61,14 @@ def relative_error(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     ValueError
         If the shapes differ.
     """
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape:
-        raise ValueError(f"b: expected shape {a.shape} like a, got {b.shape}")
-    scale = max(np.linalg.norm(a), np.linalg.norm(b))
-    return float(np.linalg.norm(a - b) / scale) if scale else 0.0
+    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if x.shape != y.shape:
+        raise ValueError(f"b: expected shape {x.shape} like a, got {y.shape}")
+    largest = max(np.abs(x).max(initial=0), np.abs(y).max(initial=0))
+    if largest == 0:
+        return 0.0
+    x, y = x / largest, y / largest  # else the squares of small numbers would vanish
+    return float(np.linalg.norm(x - y) / max(np.linalg.norm(x), np.linalg.norm(y)))
 
 
 def agreement(
@@ -89,6 +97,9 @@ def agreement(
     AssertionError
         If a tolerance is exceeded; names the gradient, its worst entry and the values there.
     """
+    if not len(names) == len(hand) == len(tape) == len(numerical) > 0:
+        counts = len(hand), len(tape), len(numerical)
+        raise ValueError(f"names: expected one for each gradient, got {len(names)} for {counts}")
     width = max(map(len, ["gradient", *names]))
     lines = [f"{'gradient':<{width}}  shape               norm  hand-tape  hand-diff"]
     for name, by_hand, by_tape, by_difference in zip(names, hand, tape, numerical, strict=True):

@@ -88,6 +88,7 @@ def huber(
     y, t = _checked("predictions", predictions, targets)
     if not 0 < threshold < np.inf:
         raise ValueError(f"threshold: expected a positive number, got {threshold}")
+    threshold = float(threshold)  # else a NumPy scalar would decide the gradient's dtype
     error = y - t
     clipped = np.clip(error, -threshold, threshold)
     # Inside, clipped = error and this is error²/2; outside, it is the tangent at the threshold.
@@ -136,7 +137,10 @@ def softmax_cross_entropy(logits: npt.ArrayLike, targets: npt.ArrayLike) -> tupl
     """
     z, t = _checked("logits", logits, targets)
     if t.min() < 0 or np.abs(t.sum(axis=1) - 1).max() > 1e-5:
-        raise ValueError("targets: expected rows of probabilities that sum to 1")
+        raise ValueError(
+            f"targets: expected rows of probabilities that sum to 1, got {t.min()} to {t.max()}"
+            f" and sums up to {t.sum(axis=1).max()}; are logits and targets swapped?"
+        )
     shifted = z - z.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     return float(-np.sum(t * log_probabilities) / len(z)), (softmax(z) - t) / len(z)

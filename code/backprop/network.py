@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from backprop.activations import ACTIVATIONS
 from backprop.losses import Loss
-from backprop.validation import Array, float_array, same_dtype
+from backprop.validation import Array, float_array, generator, same_dtype, whole_number
 
 
 def dense_forward(X: Array, W: Array, b: Array) -> Array:
@@ -74,7 +74,7 @@ class Network:
                 f" {len(activations)} activations, got {len(parameters)} arrays"
             )
         for name in activations:
-            if name not in ACTIVATIONS:
+            if not isinstance(name, str) or name not in ACTIVATIONS:
                 raise ValueError(
                     f"activations: expected one of {', '.join(ACTIVATIONS)}, got {name!r}"
                 )
@@ -104,6 +104,9 @@ class Network:
         sizes : sequence of int
             ``[D, H1, ..., K]``: the number of inputs, then of units in each layer.
         """
+        for size in sizes:
+            whole_number("sizes", size, least=1)
+        generator("rng", rng)
         shapes = [shape for D, H in pairwise(sizes) for shape in ((D, H), (H,))]
         return cls([rng.normal(0, scale, shape).astype(dtype) for shape in shapes], activations)
 
@@ -152,7 +155,13 @@ class Network:
         d_input : ndarray, shape (N, D)
             ``dL/dX``.
         """
+        if len(outputs) != len(self.activations) + 1:
+            raise ValueError(
+                f"outputs: expected the {len(self.activations) + 1} arrays that forward returns,"
+                f" got {len(outputs)}"
+            )
         dA = float_array("d_output", d_output, outputs[-1].shape)
+        same_dtype("d_output", dA, self.dtype)
         gradients: list[Array] = []
         for layer in reversed(range(len(self.activations))):
             derivative = ACTIVATIONS[self.activations[layer]].derivative

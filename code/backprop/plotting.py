@@ -11,6 +11,8 @@ import numpy.typing as npt
 from cycler import cycler
 from matplotlib.figure import Figure
 
+from backprop.validation import whole_number
+
 # The two colours of every formula and diagram. Both keep a contrast of 4.5 on white.
 FORWARD = "#0072B2"
 BACKWARD = "#B84F00"
@@ -83,6 +85,12 @@ def draw_graph(
     """
     if direction not in ("forward", "backward"):
         raise ValueError(f"direction: expected 'forward' or 'backward', got {direction!r}")
+    if not positions:
+        raise ValueError("positions: expected at least one node, got none")
+    drawn = {*positions, *edges}
+    for name in (*(n for edge in edges for n in edge), *new, *(forward or ()), *(backward or ())):
+        if name not in drawn:
+            raise ValueError(f"expected nodes in positions and edges in edges, got {name!r}")
     strong = FORWARD if direction == "forward" else BACKWARD
     texts = [(forward or {}, FORWARD), (backward or {}, BACKWARD)]
     font: dict[str, Any] = {"family": "monospace", "fontsize": 9.5, "zorder": 4, "va": "center"}
@@ -141,10 +149,14 @@ def show_images(
         If true, the colours of positive and negative values meet at zero.
     """
     pixels = np.asarray(images)
-    side = int(np.sqrt(pixels.shape[-1]))
-    if pixels.ndim != 2 or side * side != pixels.shape[1]:
+    side = int(np.sqrt(pixels.shape[-1])) if pixels.ndim == 2 and pixels.size else 0
+    if side == 0 or side * side != pixels.shape[1]:
         raise ValueError(f"images: expected shape (M, P²), got {pixels.shape}")
-    rows = -(-len(pixels) // columns)
+    if not np.isfinite(pixels).all():
+        raise ValueError("images: expected finite numbers, got NaN or infinity")
+    if titles is not None and len(titles) != len(pixels):
+        raise ValueError(f"titles: expected one for each image, {len(pixels)}, got {len(titles)}")
+    rows = -(-len(pixels) // whole_number("columns", columns, least=1))
     size = (6, 6 * rows / columns * 1.12)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     largest = float(np.abs(pixels).max())

@@ -15,7 +15,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 import tensorflow as tf
 
 from backprop.network import Network
-from backprop.validation import Array
+from backprop.validation import Array, float_array
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "identity": tf.identity,
@@ -51,12 +51,18 @@ def tape_gradients(f: Callable[..., Any], *arrays: npt.ArrayLike) -> list[Array]
     Raises
     ------
     ValueError
-        If `f` does not depend on one of the arrays: the tape then has no gradient for it.
+        If an array does not hold floats, if `f` does not return a scalar, or if it does not
+        depend on one of the arrays: the tape then has no gradient for it.
     """
     tensors = [tf.convert_to_tensor(np.asarray(a)) for a in arrays]
+    for place, tensor in enumerate(tensors):
+        if not tensor.dtype.is_floating:
+            raise ValueError(f"argument {place} of f: expected floats, got {tensor.dtype.name}")
     with tf.GradientTape() as tape:
         tape.watch(tensors)
         value = f(*tensors)
+    if value.shape.rank != 0:  # the tape would differentiate the sum without a word
+        raise ValueError(f"f: expected a scalar tensor, got shape {tuple(value.shape)}")
     gradients = tape.gradient(value, tensors)
     for place, gradient in enumerate(gradients):
         if gradient is None:
@@ -75,7 +81,9 @@ def forward(network: Network, parameters: Sequence[Any], X: npt.ArrayLike) -> An
         ``[W1, b1, ...]``, shaped like `network.parameters`.
     X : array_like, shape (N, D)
     """
-    A = tf.convert_to_tensor(np.asarray(X))
+    A = tf.convert_to_tensor(X)
+    if A.dtype != parameters[0].dtype:
+        raise ValueError(f"X: expected {parameters[0].dtype.name}, got {A.dtype.name}")
     for W, b, name in zip(parameters[::2], parameters[1::2], network.activations, strict=True):
         A = ACTIVATIONS[name](A @ W + b)
     return A
@@ -92,7 +100,11 @@ def loss_gradients(network: Network, loss: str, X: npt.ArrayLike, T: npt.ArrayLi
     X : array_like, shape (N, D)
     T : array_like, shape (N, K)
     """
+    if loss not in LOSSES:
+        raise ValueError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
+    inputs = float_array("X", X, ("N", network.parameters[0].shape[0]))
+    targets = float_array("T", T, (len(inputs), len(network.parameters[-1])))
     return tape_gradients(
-        lambda *parameters: LOSSES[loss](forward(network, parameters, X), np.asarray(T)),
+        lambda *parameters: LOSSES[loss](forward(network, parameters, inputs), targets),
         *network.parameters,
     )

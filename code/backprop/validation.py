@@ -41,6 +41,19 @@ def float_array(name: str, value: npt.ArrayLike, shape: tuple[int | str, ...]) -
     return array
 
 
+def whole_number(name: str, value: int, least: int) -> int:
+    """Return `value` if it is a whole number of at least `least`, else raise ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def generator(name: str, value: np.random.Generator) -> None:
+    """Raise ValueError if `value` is not a NumPy generator, but for example a seed."""
+    if not isinstance(value, np.random.Generator):
+        raise ValueError(f"{name}: expected np.random.default_rng(seed), got {value!r}")
+
+
 def same_dtype(name: str, array: Array, dtype: np.dtype) -> None:
     """Raise ValueError if `array` is not of `dtype`: NumPy would promote it without a word."""
     if array.dtype != dtype:

@@ -239,8 +239,26 @@ def test_each_tolerance_counts_for_its_own_column(position):
 def test_missing_gradients_are_refused(position):
     three = [GRADIENTS] * 3
     three[position] = GRADIENTS[:1]
-    with pytest.raises(ValueError, match=r"shorter|longer"):
+    with pytest.raises(ValueError, match="names: expected one for each gradient, got"):
         agreement(NAMES, *three)
+
+
+def test_no_gradients_are_no_agreement():
+    with pytest.raises(ValueError, match="names: expected one for each gradient, got 0"):
+        agreement([], [], [], [])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_relative_error_of_tiny_numbers(dtype):
+    tiny = np.array([np.finfo(dtype).tiny], dtype)
+    assert relative_error(tiny, -tiny) == 2
+
+
+def test_points_and_values_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="argument 0 of f: expected finite numbers, got nan"):
+        numerical_gradients(lambda x: 1.0, np.nan)
+    with pytest.raises(ValueError, match="f: expected finite numbers, got nan and nan"):
+        numerical_gradients(lambda x: np.nan, 1.0)
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])

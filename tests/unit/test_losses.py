@@ -485,3 +485,8 @@ def test_swapped_logits_and_targets_are_refused(loss):
 def test_huber_wants_a_positive_threshold(threshold):
     with pytest.raises(ValueError, match=f"threshold: expected a positive number, got {threshold}"):
         losses.huber(GOOD, GOOD, threshold)
+
+
+def test_huber_keeps_float32_with_a_threshold_of_float64():
+    y = np.ones((2, 2), np.float32)
+    assert losses.huber(y, y + 3, np.float64(1))[1].dtype == np.float32

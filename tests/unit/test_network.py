@@ -357,7 +357,10 @@ def test_bad_parameters_are_refused(parameters, activations, message):
     [
         ({"sizes": [3]}, "parameters: expected .* each of the 1 activations, got 0 arrays"),
         ({"sizes": [3, 4, 2]}, "parameters: expected .* the 1 activations, got 4 arrays"),
-        ({"sizes": [0, 2]}, r"W1: expected shape \(D, H\), got \(0, 2\)"),
+        ({"sizes": [0, 2]}, "sizes: expected a whole number of at least 1, got 0"),
+        ({"sizes": [3.0, 2]}, "sizes: expected a whole number of at least 1, got 3.0"),
+        ({"rng": 0}, r"rng: expected np.random.default_rng\(seed\), got 0"),
+        ({"activations": [["tanh"]]}, "activations: expected one of"),
         ({"dtype": int}, "W1: expected float32 or float64, got int64"),
         ({"activations": ["gelu"]}, "activations: expected one of .* got 'gelu'"),
         ({"scale": np.inf}, "W1: expected finite numbers"),
@@ -424,3 +427,14 @@ def test_bad_targets_are_refused(T, message):
     network = Network([W1, B1, W2, B2], ["tanh"] * 2)
     with pytest.raises(ValueError, match=message):
         network.loss_and_gradients(losses.mean_squared_error, np.ones((5, 3)), T)
+
+
+def test_a_backward_pass_needs_what_the_forward_pass_returned():
+    network = Network.random([3, 2], ["tanh"], np.random.default_rng(0), dtype=np.float32)
+    outputs = network.forward(np.ones((4, 3), np.float32))
+    slope = np.ones((4, 2), np.float32)
+    for wrong in (outputs[1:], [*outputs, outputs[-1]]):
+        with pytest.raises(ValueError, match="outputs: expected the 2 arrays that forward returns"):
+            network.backward(wrong, slope)
+    with pytest.raises(ValueError, match="d_output: expected float32 like the parameters"):
+        network.backward(outputs, slope.astype(np.float64))

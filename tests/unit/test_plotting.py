@@ -160,3 +160,31 @@ def test_one_image_of_one_pixel():
 def test_images_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"images: expected shape \(M, P²\), got \("):
         plotting.show_images(np.ones(shape))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"titles": ["one"]}, "titles: expected one for each image, 2, got 1"),
+        ({"columns": 0}, "columns: expected a whole number of at least 1, got 0"),
+        ({"images": np.full((2, 4), np.nan)}, "images: expected finite numbers"),
+        ({"images": np.zeros((0, 4))}, r"images: expected shape \(M, P²\), got \(0, 4\)"),
+        ({"images": 1.0}, r"images: expected shape \(M, P²\), got \(\)"),
+    ],
+)
+def test_bad_images_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.show_images(**({"images": np.ones((2, 4))} | changes))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (({}, []), "positions: expected at least one node, got none"),
+        (({"a": (0, 0)}, [("a", "b")]), "got 'b'"),
+        (({"a": (0, 0)}, [], {"c": "text"}), "got 'c'"),
+    ],
+)
+def test_bad_graphs_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.draw_graph(*arguments)

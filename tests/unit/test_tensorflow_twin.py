@@ -80,7 +80,8 @@ def test_activation(activation):
 def test_activation_at_zero(activation):
     function, derivative = ACTIVATIONS[activation]
     zero = np.zeros((1, 1))
-    (tape,) = tensorflow_twin.tape_gradients(tensorflow_twin.ACTIVATIONS[activation], zero)
+    twin = tensorflow_twin.ACTIVATIONS[activation]
+    (tape,) = tensorflow_twin.tape_gradients(lambda z: tf.reduce_sum(twin(z)), zero)
     assert derivative(function(zero)) == tape
 
 
@@ -215,3 +216,31 @@ def test_importing_the_twin_keeps_the_readers_settings():
     assert run(program) == (0, "3 0\n", "")
     assert run(program, TF_ENABLE_ONEDNN_OPTS="1") == (0, "3 1\n", "")
     assert run(program, TF_CPP_MIN_LOG_LEVEL="0") == (0, "0 0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("f", "argument", "message"),
+    [
+        (tf.identity, np.ones((2, 2)), r"f: expected a scalar tensor, got shape \(2, 2\)"),
+        (tf.reduce_sum, np.ones(2, int), "argument 0 of f: expected floats, got int64"),
+    ],
+)
+def test_the_tape_refuses_what_it_would_misunderstand(f, argument, message):
+    with pytest.raises(ValueError, match=message):
+        tensorflow_twin.tape_gradients(f, argument)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss": "nope"}, "loss: expected one of mean_squared_error, .* got 'nope'"),
+        ({"X": np.ones((4, 2))}, r"X: expected shape \(N, 3\), got \(4, 2\)"),
+        ({"T": np.ones(4)}, r"T: expected shape \(4, 2\), got \(4,\)"),
+        ({"X": np.ones((4, 3), np.float32)}, "X: expected float64, got float32"),
+    ],
+)
+def test_the_twin_refuses_bad_batches(changes, message):
+    network = Network.random([3, 2], ["tanh"], np.random.default_rng(0))
+    arguments = {"loss": "mean_squared_error", "X": np.ones((4, 3)), "T": np.ones((4, 2))}
+    with pytest.raises(ValueError, match=message):
+        tensorflow_twin.loss_gradients(network, **(arguments | changes))
