@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from smooth import smooth_case
 
 from backprop import gradcheck, losses
 from backprop.activations import ACTIVATIONS, softmax
@@ -28,24 +29,6 @@ def smooth_batch(seed=0, shape=(5, 3)):
     gaps = np.abs(y - t)
     assert min(gaps.min(), np.abs(gaps - 1).min()) > 1e-3
     return y, t
-
-
-def smooth_network(activations):
-    """Return a network and a batch on which no ReLU is near its kink."""
-    sizes = [4, *[5, 4][: len(activations) - 1], 3]
-    for seed in range(100):
-        rng = np.random.default_rng(seed)
-        network = Network.random(sizes, activations, rng)
-        X, T = rng.normal(size=(5, 4)), softmax(rng.normal(size=(5, 3)))
-        outputs = network.forward(X)
-        Z = [
-            dense_forward(outputs[n], *network.parameters[2 * n : 2 * n + 2])
-            for n in range(len(activations))
-        ]
-        errors = np.abs(outputs[-1] - T)
-        if min(np.abs(g).min() for g in [*Z, errors, errors - 1]) > 1e-3:
-            return network, X, T
-    raise AssertionError("no batch found that is away from every kink")
 
 
 # Nothing is missing
@@ -135,7 +118,7 @@ def test_dense_layer():
 )
 @every_loss
 def test_network(activations, loss):
-    network, X, T = smooth_network(activations)
+    network, X, T = smooth_case(activations)
     by_hand = getattr(losses, loss)
     value, hand = network.loss_and_gradients(by_hand, X, T)
     output = tensorflow_twin.forward(network, network.parameters, X)
@@ -150,7 +133,7 @@ def test_network(activations, loss):
 
 
 def test_slope_of_the_input():
-    network, X, T = smooth_network(["tanh", "sigmoid"])
+    network, X, T = smooth_case(["tanh", "sigmoid"])
     outputs = network.forward(X)
     _, hand = network.backward(outputs, losses.half_squared_error(outputs[-1], T)[1])
     W1, b1, W2, b2 = network.parameters
@@ -168,7 +151,7 @@ def test_slope_of_the_input():
 
 @every_loss
 def test_network_in_float32(loss):
-    network, X, T = smooth_network(["tanh", "sigmoid"])
+    network, X, T = smooth_case(["tanh", "sigmoid"])
     network = network.with_parameters([p.astype(np.float32) for p in network.parameters])
     X, T = X.astype(np.float32), T.astype(np.float32)
     _, hand = network.loss_and_gradients(getattr(losses, loss), X, T)
@@ -187,7 +170,7 @@ def test_an_argument_that_does_not_matter_is_refused():
 
 
 def test_parameters_that_do_not_fit_the_network_are_refused():
-    network, X, _ = smooth_network(["tanh", "sigmoid"])
+    network, X, _ = smooth_case(["tanh", "sigmoid"])
     with pytest.raises(ValueError, match=r"shorter|longer"):
         tensorflow_twin.forward(network, network.parameters[:2], X)
 
