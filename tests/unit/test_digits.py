@@ -133,3 +133,17 @@ def test_error_terms_go_from_layer_to_layer():
         A = sigmoid(totals[layer])
         delta = (slope_in(layer + 1) @ weights[layer + 1].T) * A * (1 - A)
         assert gradcheck.relative_error(delta, slope_in(layer)) < 1e-8
+
+
+@pytest.mark.equation("constant-output")
+@pytest.mark.parametrize("a", [1e-4, 0.05, 0.1, 0.5, 0.99])
+def test_an_output_that_is_the_same_for_every_image_is_pushed_towards_a_tenth(a):
+    # One image of ten shows the output's digit; total inputs are logits of a.
+    z = math.log(a / (1 - a))
+    T = datasets.one_hot(range(10), 10)[:, :1]
+
+    def loss(z):
+        return losses.half_squared_error(sigmoid(np.full((10, 1), z)), T)[0]
+
+    (slope,) = gradcheck.numerical_gradients(loss, z)
+    assert slope == pytest.approx(a * (1 - a) * (a - 0.1), rel=1e-6, abs=1e-11)

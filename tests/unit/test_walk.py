@@ -175,7 +175,7 @@ def test_one_step_downhill(network, gradients, learning_rate, after):
         np.testing.assert_allclose(by_network, mine, atol=1e-15)
 
 
-# Source 0's two equations: error = target - output, W[i][j] leads to i from j, columns
+# Source 0's three equations: error = target - output, W[i][j] leads to i from j, columns
 
 
 @pytest.fixture
@@ -195,6 +195,14 @@ def source_0():
     to_output = network.parameters[2].T
     changes = [[-eta * g.T for g in (s[0], s[2])] for s in (slopes, by_hand)]
     return eta, O_k, O_j, Y_hat, target[0], to_output, changes
+
+
+@pytest.mark.equation("source-0-loss")
+def test_source_0_loss(source_0):
+    _, _, _, Y_hat, target, _, _ = source_0
+    J = sum((target[i] - Y_hat[i]) ** 2 for i in range(2)) / 2
+    value, _ = losses.half_squared_error(Y_hat[np.newaxis], target[np.newaxis])
+    assert value == pytest.approx(J, rel=1e-15)
 
 
 @pytest.mark.equation("source-0-output")
