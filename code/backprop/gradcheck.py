@@ -1,4 +1,4 @@
-"""Checks of a gradient: central differences, and the three-way comparison of every chapter."""
+"""Checks of a gradient: finite differences, and comparisons that say where a mistake sits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from backprop.validation import Array
+from backprop.validation import Array, generator, whole_number
 
 # Balances the two errors of a central difference: truncation grows like h², rounding like 1/h.
 RELATIVE_STEP = float(np.finfo(np.float64).eps ** (1 / 3))
+# Nothing is subtracted, so it may be tiny, and its square, the truncation error, vanishes.
+COMPLEX_STEP = 1e-100
 
 
 def numerical_gradients(f: Callable[..., float], *arrays: npt.ArrayLike) -> list[Array]:
@@ -31,12 +33,7 @@ def numerical_gradients(f: Callable[..., float], *arrays: npt.ArrayLike) -> list
         If an array is not float64 (a difference of float32 numbers has three good digits), or if
         a number, in the arrays or from `f`, is not finite.
     """
-    points = [np.array(a) for a in arrays]
-    for place, x in enumerate(points):
-        if x.dtype != np.float64:
-            raise ValueError(f"argument {place} of f: expected float64, got {x.dtype}")
-        if not np.isfinite(x).all():
-            raise ValueError(f"argument {place} of f: expected finite numbers, got {x}")
+    points = _float64_copies(arrays)
     gradients = [np.zeros_like(x) for x in points]
     for x, gradient in zip(points, gradients, strict=True):
         for i in np.ndindex(x.shape):
@@ -51,6 +48,101 @@ def numerical_gradients(f: Callable[..., float], *arrays: npt.ArrayLike) -> list
             if not np.isfinite(gradient[i]):
                 raise ValueError(f"f: expected finite numbers, got {f_lower} and {f_upper}")
     return gradients
+
+
+def complex_step_gradients(f: Callable[..., complex], *arrays: npt.ArrayLike) -> list[Array]:
+    """Return ``Im f(x + ih) / h`` for every entry, with a tiny h (eq: complex-step).
+
+    Nothing is subtracted, so nothing cancels, and the result is exact to rounding. It works for
+    functions that NumPy can compute with complex numbers and that are differentiable as such: no
+    ``abs``, no conjugate, no ``maximum`` of the numbers that are moved.
+
+    Parameters
+    ----------
+    f : callable
+        Takes complex arrays, returns a complex number.
+    *arrays : array_like of float64, any shape
+        Where to differentiate. They are copied and left as they are.
+
+    Raises
+    ------
+    ValueError
+        As in `numerical_gradients`, and if `f` returns a real number: then it has dropped the
+        imaginary part, which holds the derivative.
+    """
+    points = [x.astype(complex) for x in _float64_copies(arrays)]
+    gradients: list[Array] = [np.zeros(x.shape) for x in points]
+    for x, gradient in zip(points, gradients, strict=True):
+        for i in np.ndindex(x.shape):
+            x[i] += 1j * COMPLEX_STEP
+            value = f(*points)
+            x[i] = x[i].real
+            if not np.iscomplexobj(value):
+                raise ValueError(f"f: expected a complex number, got the real number {value}")
+            gradient[i] = np.imag(value) / COMPLEX_STEP
+            if not np.isfinite(gradient[i]):
+                raise ValueError(f"f: expected finite numbers, got {value}")
+    return gradients
+
+
+def directional_slopes(
+    f: Callable[..., float],
+    gradients: Sequence[npt.ArrayLike],
+    arrays: Sequence[npt.ArrayLike],
+    rng: np.random.Generator,
+    directions: int = 10,
+) -> tuple[Array, Array]:
+    """Return slopes of ``f(*arrays)`` along random directions, twice (eq: directional-slope).
+
+    The check for millions of parameters: two calls of `f` for each direction, not for each entry.
+    A wrong entry of the gradient shows in every direction, since no component of a random
+    direction is zero.
+
+    Parameters
+    ----------
+    f : callable
+        Takes the arrays, returns a number.
+    gradients : sequence of array_like
+        The gradients to check, one for each of `arrays`, of its shape.
+    arrays : sequence of array_like of float64
+    rng : numpy.random.Generator
+        Draws directions, each of length 1 over all arrays together.
+    directions : int
+        How many.
+
+    Returns
+    -------
+    by_gradient, by_difference : ndarray, shape (directions,)
+        The product of gradient and direction; the central difference along the direction.
+
+    Raises
+    ------
+    ValueError
+        As in `numerical_gradients`, and if a gradient has not the shape of its array.
+    """
+    points = _float64_copies(arrays)
+    slopes = [np.asarray(g) for g in gradients]
+    if [g.shape for g in slopes] != [x.shape for x in points]:
+        shapes = [g.shape for g in slopes], [x.shape for x in points]
+        raise ValueError(f"gradients: expected the arrays' shapes {shapes[1]}, got {shapes[0]}")
+    generator("rng", rng)
+    by_gradient = np.zeros(whole_number("directions", directions, least=1))
+    by_difference = np.zeros_like(by_gradient)
+    # Relative to the point's length, as the step of a single entry is to its size.
+    step = RELATIVE_STEP * max(1.0, _length(points))
+    for k in range(directions):
+        direction = [rng.normal(size=x.shape) for x in points]
+        length = _length(direction)
+        direction = [d / length for d in direction]
+        by_gradient[k] = sum(np.sum(g * d) for g, d in zip(slopes, direction, strict=True))
+        upper, lower = (
+            f(*(x + sign * step * d for x, d in zip(points, direction, strict=True)))
+            for sign in (1, -1)
+        )
+        by_difference[k] = (upper - lower) / (2 * step)
+        if not np.isfinite(by_difference[k]):
+            raise ValueError(f"f: expected finite numbers, got {lower} and {upper}")
+    return by_gradient, by_difference
 
 
 def relative_error(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
@@ -118,11 +210,70 @@ def agreement(
     return "\n".join(lines)
 
 
-def _disagreement(name: str, other: str, hand: Array, reference: Array) -> str:
+def worst_entries(
+    names: Sequence[str], hand: Sequence[npt.ArrayLike], reference: Sequence[npt.ArrayLike]
+) -> str:
+    """Compare gradients entry by entry, and return a table that tells where a mistake sits.
+
+    For each gradient: its relative error and how many entries are off by more than 1e-6 of its
+    largest entry; if there are any, the worst of them, with both values there.
+
+    Parameters
+    ----------
+    names : sequence of str
+    hand, reference : sequences of array_like
+        The gradients to check, and what they are compared with, one for each name.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many gradients as names, or shapes differ.
+    """
+    if not len(names) == len(hand) == len(reference) > 0:
+        counts = len(hand), len(reference)
+        raise ValueError(f"names: expected one for each gradient, got {len(names)} for {counts}")
+    width = max(map(len, ["gradient", *names]))
+    lines = [
+        f"{'gradient':<{width}}  rel. error       entries off        worst     by hand   reference"
+    ]
+    for name, h, r in zip(names, map(np.asarray, hand), map(np.asarray, reference), strict=True):
+        if h.shape != r.shape:
+            raise ValueError(f"{name}: shapes differ: {h.shape}, {r.shape}")
+        error, worst = relative_error(h, r), _worst_entry(h, r)
+        # Written so that a NaN counts as off, and infinity even if the largest entry is infinite.
+        gap = np.abs(h - r)
+        off = h.size - np.sum(np.isfinite(gap) & (gap <= 1e-6 * np.abs(r).max()))
+        # What agrees differs by rounding only, which is another on every machine: not printed.
+        shown = "< 1e-07" if error < 1e-7 else f"{error:.1e}"
+        line = f"{name:<{width}}  {shown:>10}  {f'{off} of {h.size}':>16}"
+        entry = f"  {worst!s:>11}  {h[worst]:10.6f}  {r[worst]:10.6f}" if off else ""
+        lines.append(line + entry)
+    return "\n".join(lines)
+
+
+def _worst_entry(hand: Array, reference: Array) -> tuple[int, ...]:
     gap = np.abs(hand - reference)
     worst = np.unravel_index(np.argmax(np.where(np.isnan(gap), np.inf, gap)), gap.shape)
-    place = tuple(int(i) for i in worst)
+    return tuple(int(i) for i in worst)
+
+
+def _disagreement(name: str, other: str, hand: Array, reference: Array) -> str:
+    worst = _worst_entry(hand, reference)
     return (
-        f"{name}: the hand-written gradient disagrees with {other}, worst at {place}:"
+        f"{name}: the hand-written gradient disagrees with {other}, worst at {worst}:"
         f" {hand[worst]:.9g} by hand, {reference[worst]:.9g} by {other}"
     )
+
+
+def _length(arrays: Sequence[Array]) -> float:
+    return float(np.sqrt(sum(np.sum(x * x) for x in arrays)))
+
+
+def _float64_copies(arrays: Sequence[npt.ArrayLike]) -> list[Array]:
+    copies = [np.array(a) for a in arrays]
+    for place, x in enumerate(copies):
+        if x.dtype != np.float64:
+            raise ValueError(f"argument {place} of f: expected float64, got {x.dtype}")
+        if not np.isfinite(x).all():
+            raise ValueError(f"argument {place} of f: expected finite numbers, got {x}")
+    return copies

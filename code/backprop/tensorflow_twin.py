@@ -67,7 +67,8 @@ def tape_gradients(f: Callable[..., Any], *arrays: npt.ArrayLike) -> list[Array]
     for place, gradient in enumerate(gradients):
         if gradient is None:
             raise ValueError(f"argument {place} of f: the value does not depend on it")
-    return [gradient.numpy() for gradient in gradients]
+    # That of a gathered row comes as row and place.
+    return [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
 
 
 def forward(network: Network, parameters: Sequence[Any], X: npt.ArrayLike) -> Any:

@@ -33,6 +33,7 @@ def printed(text):
         pytest.param("print(0.25)", [printed("0.25\n")], True, id="equal text"),
         pytest.param("print(0.25)", [printed("0.26\n")], False, id="another number"),
         pytest.param("print('≈ 0.25')", [printed("≈ 0.26\n")], True, id="approximation"),
+        pytest.param("print('≈ 2e-05')", [printed("≈ 3e-11\n")], True, id="small number"),
         pytest.param("print('≈ 1, 2')", [printed("≈ 1, 3\n")], False, id="number after one"),
         pytest.param("print(0.25)", [], False, id="text that was not there"),
         pytest.param("0.25;", [printed("0.25\n")], False, id="text that is gone"),

@@ -3,7 +3,7 @@
     python tests/mutants/chapters.py [CHAPTER.ipynb ...]
 
 Prints a table of mutants and, for each chapter, the first code cell, counted from 0, whose output
-differs. Takes half an hour, so it is not a part of the tests; `test_mutants.py` takes two minutes.
+differs. Takes an hour or more, so it is not a part of the tests; `test_mutants.py` takes minutes.
 """
 
 import os

@@ -169,6 +169,13 @@ def test_an_argument_that_does_not_matter_is_refused():
         tensorflow_twin.tape_gradients(lambda a, b: tf.reduce_sum(a), [1.0], [1.0])
 
 
+def test_gathered_rows_have_a_gradient_of_the_whole_shape():
+    (tape,) = tensorflow_twin.tape_gradients(
+        lambda x: tf.reduce_sum(tf.gather(x, [2, 0, 2])), np.ones((3, 2))
+    )
+    assert tape.tolist() == [[1, 1], [0, 0], [2, 2]]
+
+
 def test_parameters_that_do_not_fit_the_network_are_refused():
     network, X, _ = smooth_case(["tanh", "sigmoid"])
     with pytest.raises(ValueError, match=r"shorter|longer"):
