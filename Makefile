@@ -12,7 +12,7 @@ RUN := .venv/bin/python
 HTML := _build/html/index.html
 NOTEBOOK = chapters/$(CHAPTER).ipynb
 
-.PHONY: help book test check text chapter mutants data home pins clean python book-env test-env
+.PHONY: help book test check text chapter mutants benchmark data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -53,6 +53,9 @@ check: test-env ## lint, types and unit tests only: seconds instead of minutes
 
 mutants: test-env ## inject known bugs one at a time; each must be caught
 	@"$(RUN)" -m pytest tests/mutants
+
+benchmark: test-env ## time the recurrent layer beside TensorFlow's
+	@"$(RUN)" benchmarks/recurrent.py
 
 text: test-env ## CHAPTER=02_chain_rule: write the chapter as text to build/text/
 	@"$(RUN)" tools/notebooks.py text "$(CHAPTER)"

@@ -13,7 +13,10 @@ import numpy.typing as npt
 
 from backprop.validation import generator, whole_number
 
-MNIST_FILE = Path(__file__).parent / "data" / "mnist.npz"
+DATA = Path(__file__).parent / "data"
+MNIST_FILE = DATA / "mnist.npz"
+BOOK_FILE = DATA / "book.txt"
+BOOK_SHA256 = "66f834c8d76aae8f0427f48d7b336dd23b7cc5fef349e24cd04eafa3b270fae5"
 
 MNIST_SHAPES = {
     "train_images": (60000, 28, 28),
@@ -93,11 +96,31 @@ def idx_header(shape: tuple[int, ...]) -> bytes:
     return struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
 
 
-def _restore(what: str) -> str:
-    """Say what is wrong with the MNIST file and how to get it back."""
+def book_text() -> str:
+    """Return a snapshot of this book's own prose, 78,188 ASCII characters.
+
+    Sentences without formulas, one paragraph in each line. `tools/book_text.py` took it.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or has been changed.
+    """
+    try:
+        data = BOOK_FILE.read_bytes()
+    except OSError as error:
+        raise ValueError(_restore(f"it cannot be read ({error})", BOOK_FILE)) from None
+    if hashlib.sha256(data).hexdigest() != BOOK_SHA256:
+        raise ValueError(_restore("it does not have the SHA-256 sum of the snapshot", BOOK_FILE))
+    return data.decode("ascii")
+
+
+def _restore(what: str, file: Path | None = None) -> str:
+    """Say what is wrong with a data file and how to get it back."""
+    file = file or MNIST_FILE
     return (
-        f"{MNIST_FILE}: {what}. Restore the file: in a clone of the repository run "
-        "`git checkout -- code/backprop/data/mnist.npz`, elsewhere reinstall backprop-by-hand."
+        f"{file}: {what}. Restore the file: in a clone of the repository run "
+        f"`git checkout -- code/backprop/data/{file.name}`, elsewhere reinstall backprop-by-hand."
     )
 
 

@@ -291,3 +291,38 @@ def test_batches_are_shuffled_anew_by_the_generator():
 def test_batches_refuses_at_the_call(n, batch_size, rng, message):
     with pytest.raises(ValueError, match=message):
         datasets.batches(n, batch_size, rng)
+
+
+# The book's own prose
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A copy of the snapshot that a test may damage."""
+    path = tmp_path / "book.txt"
+    shutil.copy(datasets.BOOK_FILE, path)
+    monkeypatch.setattr(datasets, "BOOK_FILE", path)
+    return path
+
+
+def test_book_text_is_plain_prose():
+    text = datasets.book_text()
+    assert len(text) == 78_188
+    assert len(set(text)) == 77
+    assert text.isascii()
+    assert text.count("gradient") > 100
+    assert not set(text) & set("$\\{}|<>")
+
+
+@pytest.mark.parametrize("change", [lambda s: s[:-1], lambda s: s.replace(b"a", b"e", 1)])
+def test_a_changed_book_is_refused(book, change):
+    book.write_bytes(change(book.read_bytes()))
+    with pytest.raises(ValueError, match="does not have the SHA-256 sum") as caught:
+        datasets.book_text()
+    assert "git checkout -- code/backprop/data/book.txt" in str(caught.value)
+
+
+def test_a_missing_book_is_refused(book):
+    book.unlink()
+    with pytest.raises(ValueError, match="it cannot be read"):
+        datasets.book_text()
