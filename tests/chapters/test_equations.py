@@ -76,6 +76,8 @@ def make_test(folder, text):
         "@pytest.mark.slow\n@pytest.mark.equation('one')\ndef test_it(): pass",
         "@pytest.mark.equation('one')\nclass TestIt: pass",
         "CASES = [pytest.param(1, marks=pytest.mark.equation('one'))]",
+        "@pytest.mark.parametrize('a', [pytest.param(1, marks=pytest.mark.equation('one'))])\n"
+        "def test_it(a): pass",
         "CASES = [pytest.param(1, marks=[pytest.mark.equation('one'), pytest.mark.slow])]",
     ],
 )

@@ -212,27 +212,18 @@ def test_rnn_delta_is_its_formula():
         assert delta[0, n, j] == pytest.approx(formula, rel=1e-14)
 
 
-@pytest.mark.equation("carried-error")
 @every_loss
-def test_carried_error_is_its_formula(loss):
-    case = with_visible_deltas(make_case(SimpleRNN, loss))
-    delta, d_first = rnn_deltas(case)
-    assert_same(case.by_hand()[3:], [delta, *d_first])
-
-
-@pytest.mark.equation("lstm-delta")
-@every_loss
-def test_lstm_delta_is_its_formula(loss):
-    case = with_visible_deltas(make_case(LSTM, loss))
-    delta, d_first = lstm_deltas(case)
-    assert_same(case.by_hand()[3:], [delta, *d_first])
-
-
-@pytest.mark.equation("gru-delta")
-@every_loss
-def test_gru_delta_is_its_formula(loss):
-    case = with_visible_deltas(make_case(GRU, loss))
-    delta, d_first = gru_deltas(case)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(SimpleRNN, marks=pytest.mark.equation("carried-error")),
+        pytest.param(LSTM, marks=pytest.mark.equation("lstm-delta")),
+        pytest.param(GRU, marks=pytest.mark.equation("gru-delta")),
+    ],
+)
+def test_deltas_are_their_formulas(kind, loss):
+    case = with_visible_deltas(make_case(kind, loss))
+    delta, d_first = DELTAS[kind](case)
     assert_same(case.by_hand()[3:], [delta, *d_first])
 
 
