@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +18,16 @@ def digits():
     return datasets.mnist()
 
 
+def copied(name, folder, monkeypatch):
+    """Let `datasets` read a copy of the file with this name, which a test may damage."""
+    path = Path(shutil.copy(getattr(datasets, name), folder))
+    monkeypatch.setattr(datasets, name, path)
+    return path
+
+
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    """A copy of the MNIST file that a test may damage."""
-    path = tmp_path / "mnist.npz"
-    shutil.copy(datasets.MNIST_FILE, path)
-    monkeypatch.setattr(datasets, "MNIST_FILE", path)
-    return path
+    return copied("MNIST_FILE", tmp_path, monkeypatch)
 
 
 def refused(path, what):
@@ -298,11 +302,7 @@ def test_batches_refuses_at_the_call(n, batch_size, rng, message):
 
 @pytest.fixture
 def book(tmp_path, monkeypatch):
-    """A copy of the snapshot that a test may damage."""
-    path = tmp_path / "book.txt"
-    shutil.copy(datasets.BOOK_FILE, path)
-    monkeypatch.setattr(datasets, "BOOK_FILE", path)
-    return path
+    return copied("BOOK_FILE", tmp_path, monkeypatch)
 
 
 def test_book_text_is_plain_prose():
