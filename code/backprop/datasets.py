@@ -77,14 +77,15 @@ def _verified(name: str) -> npt.NDArray[np.uint8]:
         with np.load(MNIST_FILE, allow_pickle=False) as file:
             array: npt.NDArray[np.uint8] = file[name]
     except FileNotFoundError:
-        raise ValueError(_restore("the file is missing")) from None
+        raise ValueError(_restore(MNIST_FILE, "the file is missing")) from None
     except Exception as error:  # a damaged archive can raise almost anything
-        raise ValueError(_restore(f"'{name}' cannot be read ({error})")) from error
+        raise ValueError(_restore(MNIST_FILE, f"'{name}' cannot be read ({error})")) from error
     if array.dtype != np.uint8 or array.shape != shape:
         wrong = f"'{name}' holds {array.dtype} {array.shape}, not uint8 {shape}"
-        raise ValueError(_restore(wrong))
+        raise ValueError(_restore(MNIST_FILE, wrong))
     if hashlib.sha256(idx_header(shape) + array.tobytes()).hexdigest() != MNIST_SHA256[name]:
-        raise ValueError(_restore(f"'{name}' does not have the SHA-256 sum of the original data"))
+        wrong = f"'{name}' does not have the SHA-256 sum of the original data"
+        raise ValueError(_restore(MNIST_FILE, wrong))
     return array
 
 
@@ -109,15 +110,14 @@ def book_text() -> str:
     try:
         data = BOOK_FILE.read_bytes()
     except OSError as error:
-        raise ValueError(_restore(f"it cannot be read ({error})", BOOK_FILE)) from None
+        raise ValueError(_restore(BOOK_FILE, f"it cannot be read ({error})")) from None
     if hashlib.sha256(data).hexdigest() != BOOK_SHA256:
-        raise ValueError(_restore("it does not have the SHA-256 sum of the snapshot", BOOK_FILE))
+        raise ValueError(_restore(BOOK_FILE, "it does not have the SHA-256 sum of the snapshot"))
     return data.decode("ascii")
 
 
-def _restore(what: str, file: Path | None = None) -> str:
+def _restore(file: Path, what: str) -> str:
     """Say what is wrong with a data file and how to get it back."""
-    file = file or MNIST_FILE
     return (
         f"{file}: {what}. Restore the file: in a clone of the repository run "
         f"`git checkout -- code/backprop/data/{file.name}`, elsewhere reinstall backprop-by-hand."
