@@ -76,10 +76,9 @@ def product(place: int, A: Array, B: Array) -> LinearMap:
     return LinearMap(lambda change: A @ change, lambda slope: A.T @ slope)
 
 
-def reduction(ufunc: np.ufunc, a: Array, axis: Any, keepdims: bool) -> LinearMap:
+def reduction(ufunc: np.ufunc, y: Array, a: Array, axis: Any, keepdims: bool) -> LinearMap:
     """Multiply by the derivative and add up, or hand out and multiply (eq: reduction-map)."""
-    y = ufunc.reduce(a, axis=axis, keepdims=True)
-    slope_of_y = REDUCTIONS[ufunc](y, a)
+    slope_of_y = REDUCTIONS[ufunc](y, a)  # y has all of its axes, so that it fits a
     return LinearMap(
         lambda change: np.sum(slope_of_y * change, axis=axis, keepdims=keepdims),
         lambda slope: slope_of_y * np.reshape(slope, y.shape),
@@ -89,7 +88,7 @@ def reduction(ufunc: np.ufunc, a: Array, axis: Any, keepdims: bool) -> LinearMap
 class Traced(NDArrayOperatorsMixin):
     """An array whose operations are followed; `Dual` and `Tensor` say what for."""
 
-    def __init__(self, value: npt.ArrayLike, run: object) -> None:
+    def __init__(self, value: npt.ArrayLike, run: Any) -> None:
         self.value = np.asarray(value)
         self.run = run  # of a function: two that run one inside the other must not mix
 
@@ -109,8 +108,9 @@ class Traced(NDArrayOperatorsMixin):
             arrays[i] = inputs[i].value
         if method == "reduce" and ufunc in REDUCTIONS:
             axis, keepdims = options.pop("axis", 0), options.pop("keepdims", False)
-            y = ufunc.reduce(arrays[0], axis=axis, keepdims=keepdims)
-            maps = [reduction(ufunc, arrays[0], axis, keepdims)]
+            y = ufunc.reduce(arrays[0], axis=axis, keepdims=True)
+            maps = [reduction(ufunc, y, arrays[0], axis, keepdims)]
+            y = y if keepdims else np.squeeze(y, axis)
         elif method == "__call__" and ufunc is np.matmul:
             maps = [product(i, *arrays) for i in traced]
             y = ufunc(*arrays)
@@ -194,12 +194,12 @@ class Tensor(Traced):
         inputs: Sequence[tuple[Tensor, LinearMap]] = (),
     ) -> None:
         super().__init__(value, run=tape)
-        self.tape, self.inputs, self.place = tape, inputs, len(tape)
+        self.inputs, self.place = inputs, len(tape)
         tape.append(self)
 
     def follow(self, y: Array, inputs: Sequence[tuple[Tensor, LinearMap]]) -> Tensor:
         """Write the step on the tape."""
-        return Tensor(y, self.tape, inputs)
+        return Tensor(y, self.run, inputs)
 
 
 def jvp(
@@ -296,10 +296,11 @@ def gradients(f: Callable[..., Any], *arrays: npt.ArrayLike) -> list[Array]:
 
 
 def _float_arrays(arrays: Sequence[npt.ArrayLike]) -> list[Array]:
-    for i, array in enumerate(map(np.asarray, arrays)):
-        if array.dtype not in (np.float32, np.float64):
-            raise ValueError(f"argument {i} of f: expected float32 or float64, got {array.dtype}")
-    return [np.array(a) for a in arrays]
+    copies = [np.array(a) for a in arrays]
+    for place, x in enumerate(copies):
+        if x.dtype not in (np.float32, np.float64):
+            raise ValueError(f"argument {place} of f: expected float32 or float64, got {x.dtype}")
+    return copies
 
 
 def _depends(output: Any, run: object) -> bool:

@@ -2780,6 +2780,13 @@ OTHER_MUTANTS = [
         "argument that does nothing",
     ),
     Mutant(
+        "axes of length 1 that vanish with the sum's",
+        "autodiff.py",
+        "np.squeeze(y, axis)",
+        "np.squeeze(y)",
+        BROADCAST,
+    ),
+    Mutant(
         "options passed over",
         "autodiff.py",
         "        if refused:\n",
@@ -2859,7 +2866,7 @@ OTHER_MUTANTS = [
     Mutant(
         "any array",
         "autodiff.py",
-        "if array.dtype not in (np.float32, np.float64):",
+        "if x.dtype not in (np.float32, np.float64):",
         "if False:",
         UNCHECKED,
     ),
