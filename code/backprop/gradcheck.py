@@ -189,9 +189,7 @@ def agreement(
     AssertionError
         If a tolerance is exceeded; names the gradient, its worst entry and the values there.
     """
-    if not len(names) == len(hand) == len(tape) == len(numerical) > 0:
-        counts = len(hand), len(tape), len(numerical)
-        raise ValueError(f"names: expected one for each gradient, got {len(names)} for {counts}")
+    _one_name_each(names, hand, tape, numerical)
     width = max(map(len, ["gradient", *names]))
     lines = [f"{'gradient':<{width}}  shape               norm  hand-tape  hand-diff"]
     for name, by_hand, by_tape, by_difference in zip(names, hand, tape, numerical, strict=True):
@@ -229,9 +227,7 @@ def worst_entries(
     ValueError
         If there are not as many gradients as names, or shapes differ.
     """
-    if not len(names) == len(hand) == len(reference) > 0:
-        counts = len(hand), len(reference)
-        raise ValueError(f"names: expected one for each gradient, got {len(names)} for {counts}")
+    _one_name_each(names, hand, reference)
     width = max(map(len, ["gradient", *names]))
     lines = [
         f"{'gradient':<{width}}  rel. error       entries off        worst     by hand   reference"
@@ -249,6 +245,13 @@ def worst_entries(
         entry = f"  {worst!s:>11}  {h[worst]:10.6f}  {r[worst]:10.6f}" if off else ""
         lines.append(line + entry)
     return "\n".join(lines)
+
+
+def _one_name_each(names: Sequence[str], *gradients: Sequence[npt.ArrayLike]) -> None:
+    """Refuse gradients of which there are not as many as names, and none at all."""
+    counts = tuple(map(len, gradients))
+    if len(names) == 0 or any(count != len(names) for count in counts):
+        raise ValueError(f"names: expected one for each gradient, got {len(names)} for {counts}")
 
 
 def _worst_entry(hand: Array, reference: Array) -> tuple[int, ...]:

@@ -2473,9 +2473,16 @@ OTHER_MUTANTS = [
     Mutant(
         "agreement about nothing",
         "gradcheck.py",
-        "== len(numerical) > 0:",
-        "== len(numerical):",
+        "if len(names) == 0 or any(",
+        "if any(",
         SILENT + ": no gradients agree",
+    ),
+    Mutant(
+        "agreement: gradients left out",
+        "gradcheck.py",
+        "_one_name_each(names, hand, tape, numerical)",
+        "_one_name_each(names, hand, tape)",
+        UNCHECKED,
     ),
     Mutant(
         "agreement broadcasts",
@@ -2732,16 +2739,16 @@ OTHER_MUTANTS = [
     Mutant(
         "worst entries: gradients left out",
         "gradcheck.py",
-        "if not len(names) == len(hand) == len(reference) > 0:",
-        "if False:",
+        "_one_name_each(names, hand, reference)",
+        "_one_name_each(names, hand)",
         UNCHECKED,
     ),
     Mutant(
-        "worst entries of nothing",
+        "gradients without a name",
         "gradcheck.py",
-        "== len(reference) > 0:",
-        "== len(reference):",
-        SILENT + ": no gradients agree",
+        "any(count != len(names) for count in counts)",
+        "False",
+        UNCHECKED,
     ),
     Mutant(
         "worst entries broadcast",
