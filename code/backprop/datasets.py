@@ -164,6 +164,20 @@ def toy_points() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     return X, (X.sum(axis=1, keepdims=True) < 1).astype(np.float64)
 
 
+def toy_weights() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the starting weights of source 2's network, as the source prints them.
+
+    Returns
+    -------
+    w1 : ndarray, shape (2, 3)
+    w2 : ndarray, shape (3, 1)
+        The first row of `w1` again: the source draws both from one seed.
+    """
+    w1 = np.array([[-0.8113182, 1.4845988, 0.06532937], [-2.4427042, 0.0992484, 0.5912243]])
+    w2 = np.array([[-0.8113182], [1.4845988], [0.06532937]])
+    return w1, w2
+
+
 def regression_points(seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return source 4's regression: 100 numbers around 1, each with the target 10.
 

@@ -1,7 +1,8 @@
-"""Figures: one style, forward and backward colours, network diagrams, rows of images."""
+"""What a chapter shows: figures in one style, network diagrams, rows of images, source text."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -172,3 +173,21 @@ def show_images(
         if titles is not None:
             ax.set_title(titles[number], fontsize=9, loc="center")
     return figure
+
+
+def show_source(*things: Any) -> Any:
+    """Return the source of functions and classes, for a notebook to show as code.
+
+    Parameters
+    ----------
+    *things : function, class or str
+        A str is source already, such as a part of a module's.
+
+    Returns
+    -------
+    IPython.display.Markdown
+    """
+    from IPython.display import Markdown  # here, since figures need no IPython
+
+    texts = (thing if isinstance(thing, str) else inspect.getsource(thing) for thing in things)
+    return Markdown("```python\n" + "\n\n".join(texts) + "```")  # type: ignore[no-untyped-call]

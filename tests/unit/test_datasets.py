@@ -212,6 +212,17 @@ def test_toy_points_are_those_of_source_2():
     np.testing.assert_array_equal(targets[:, 0] == 1, X[:, 0] + X[:, 1] < 1)
 
 
+def test_toy_weights_are_those_of_source_2():
+    w1, w2 = datasets.toy_weights()
+    assert w1.shape == (2, 3)
+    assert w2.shape == (3, 1)
+    assert w1.dtype == w2.dtype == np.float64
+    np.testing.assert_array_equal(w2[:, 0], w1[0])
+    # The loss that these weights have in chapter 1.
+    X, targets = datasets.toy_points()
+    assert np.mean((X @ w1 @ w2 - targets) ** 2) == pytest.approx(5.23348, abs=5e-6)
+
+
 def test_regression_points():
     X, targets = datasets.regression_points(0)
     assert X.shape == targets.shape == (100, 1)

@@ -188,3 +188,12 @@ def test_bad_images_are_refused(changes, message):
 def test_bad_graphs_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         plotting.draw_graph(*arguments)
+
+
+# Source
+
+
+def test_source_is_shown_as_code():
+    shown = plotting.show_source(luminance, "x = 1\n")
+    assert shown.data.startswith("```python\ndef luminance(colour):\n")
+    assert shown.data.endswith(")\n\n\nx = 1\n```")
