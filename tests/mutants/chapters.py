@@ -1,11 +1,13 @@
 """Run the chapters on each copy of the package with a wrong gradient, and tell which notice.
 
-    python tests/mutants/chapters.py [CHAPTER.ipynb ...]
+    python tests/mutants/chapters.py [CHAPTER ...] [--mutants PATTERN]
 
 Prints a table of mutants and, for each chapter, the first code cell, counted from 0, whose output
-differs. Takes an hour or more, so it is not a part of the tests; `test_mutants.py` takes minutes.
+differs. All mutants and chapters are more than 2,000 runs of up to a minute, which takes many
+hours: run the part that you have changed. `test_mutants.py`, a part of the tests, takes minutes.
 """
 
+import argparse
 import os
 import re
 import subprocess
@@ -45,7 +47,23 @@ def first_difference(chapter, mutant):
     return int(failed[1])
 
 
-def main(chapters, pool):
+def chosen():
+    """Return the chapters and the mutants that the command line asks for."""
+    parser = argparse.ArgumentParser(description="Run chapters on wrong gradients.")
+    parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help="02_chain_rule, ...")
+    parser.add_argument("--mutants", default="", help="a regular expression in their names")
+    given = parser.parse_args()
+    every = {path.stem: path for path in sorted((ROOT / "chapters").glob("*.ipynb"))}
+    for name in given.chapters:
+        if name not in every:
+            parser.error(f"there is no chapter {name!r}: name any of {', '.join(every)}")
+    mutants = [m for m in GRADIENT_MUTANTS if re.search(given.mutants, str(m))]
+    if not mutants:
+        parser.error(f"no mutant's name has {given.mutants!r} in it")
+    return [every[name] for name in given.chapters or every], mutants
+
+
+def main(chapters, mutants, pool):
     """Print the table, and return whether a mutant has passed unnoticed."""
 
     def start(mutant):
@@ -58,20 +76,20 @@ def main(chapters, pool):
         if run.result() is None:
             sys.exit(f"{chapter} does not run the copy of the package")
 
-    print("| mutant |", *(f"{Path(chapter).stem} |" for chapter in chapters))
+    print("| mutant |", *(f"{chapter.stem} |" for chapter in chapters))
     print("|---|" + "---|" * len(chapters))
     unnoticed = 0
-    for mutant, runs in [(mutant, start(mutant)) for mutant in GRADIENT_MUTANTS]:
+    for mutant, runs in [(mutant, start(mutant)) for mutant in mutants]:
         cells = [run.result() for run in runs]
         unnoticed += all(cell is None for cell in cells)
         print(f"| {mutant} |", *("– |" if c is None else f"cell {c} |" for c in cells), flush=True)
-    print(f"\n{len(GRADIENT_MUTANTS)} wrong gradients, {unnoticed} of them noticed by no chapter")
+    print(f"\n{len(mutants)} wrong gradients, {unnoticed} noticed by none of these chapters")
     return unnoticed > 0
 
 
 if __name__ == "__main__":
     workers = ThreadPoolExecutor(os.cpu_count())
     try:
-        sys.exit(main(sys.argv[1:] or sorted((ROOT / "chapters").glob("*.ipynb")), workers))
+        sys.exit(main(*chosen(), workers))
     finally:
         workers.shutdown(cancel_futures=True)
