@@ -6,8 +6,11 @@ the loss with respect to ``Z``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +51,15 @@ def dense_backward(X: Array, W: Array, delta: Array) -> tuple[Array, Array, Arra
         ``delta Wᵀ`` (eq: input-gradient).
     """
     return X.T @ delta, delta.sum(axis=0), delta @ W.T
+
+
+# How far the weights of a layer with D inputs and H outputs are drawn from zero. "he" is for ReLU
+# and keeps the size of the signal from layer to layer (eq: he-variance); "glorot" is for tanh and
+# keeps, as well as one number can, the sizes of signal and slope (eq: glorot-variance).
+SCALES: dict[str, Callable[[int, int], float]] = {
+    "he": lambda D, H: math.sqrt(2 / D),
+    "glorot": lambda D, H: math.sqrt(2 / (D + H)),
+}
 
 
 class Network:
@@ -94,21 +106,30 @@ class Network:
         sizes: Sequence[int],
         activations: Sequence[str],
         rng: np.random.Generator,
-        scale: float = 1.0,
+        scale: float | str = 1.0,
         dtype: npt.DTypeLike = np.float64,
-    ) -> Network:
-        """Return a network whose weights and biases are drawn from N(0, scale²).
+    ) -> Self:
+        """Return a network whose weights are drawn from a normal distribution around zero.
 
         Parameters
         ----------
         sizes : sequence of int
             ``[D, H1, ..., K]``: the number of inputs, then of units in each layer.
+        scale : float or str
+            The standard deviation, of the biases as well; or a key of `SCALES`, whose rule gives
+            each layer's, and the biases start from zero.
         """
         for size in sizes:
             whole_number("sizes", size, least=1)
         generator("rng", rng)
-        shapes = [shape for D, H in pairwise(sizes) for shape in ((D, H), (H,))]
-        return cls([rng.normal(0, scale, shape).astype(dtype) for shape in shapes], activations)
+        if isinstance(scale, str) and scale not in SCALES:
+            raise ValueError(f"scale: expected a number, {' or '.join(SCALES)}, got {scale!r}")
+        parameters = []
+        for D, H in pairwise(sizes):
+            deviation = SCALES[scale](D, H) if isinstance(scale, str) else scale
+            b_deviation = 0.0 if isinstance(scale, str) else scale
+            parameters += [rng.normal(0, deviation, (D, H)), rng.normal(0, b_deviation, H)]
+        return cls([p.astype(dtype) for p in parameters], activations)
 
     @property
     def dtype(self) -> np.dtype:
@@ -119,25 +140,43 @@ class Network:
         """Return a network of the same activations with other parameters."""
         return Network(parameters, self.activations)
 
-    def forward(self, X: npt.ArrayLike) -> list[Array]:
+    def forward(self, X: npt.ArrayLike, masks: Sequence[Array] | None = None) -> list[Array]:
         """Return ``[X, A1, ..., AL]``, all of which the backward pass needs (eq: layer-forward).
 
         Parameters
         ----------
         X : array_like, shape (N, D)
             Of the network's dtype.
+        masks : sequence of ndarray, optional
+            One for each layer, by which its inputs are multiplied, as
+            `regularization.dropout_mask` makes them. What is returned has not been multiplied.
         """
         A = float_array("X", X, ("N", self.parameters[0].shape[0]))
         same_dtype("X", A, self.dtype)
         outputs = [A]
         for layer, name in enumerate(self.activations):
             W, b = self.parameters[2 * layer : 2 * layer + 2]
-            A = ACTIVATIONS[name].function(dense_forward(A, W, b))
-            outputs.append(A)
+            A = self._masked(outputs, layer, masks)
+            outputs.append(ACTIVATIONS[name].function(dense_forward(A, W, b)))
         return outputs
 
+    def _masked(self, outputs: Sequence[Array], layer: int, masks: Sequence[Array] | None) -> Array:
+        """Return the inputs of a layer: the outputs before it, times the layer's mask if any."""
+        if masks is None:
+            return outputs[layer]
+        if len(masks) != len(self.activations):
+            raise ValueError(
+                f"masks: expected one for each of {len(self.activations)} layers, got {len(masks)}"
+            )
+        mask = float_array(f"masks[{layer}]", masks[layer], outputs[layer].shape)
+        same_dtype(f"masks[{layer}]", mask, self.dtype)
+        return outputs[layer] * mask
+
     def backward(
-        self, outputs: Sequence[Array], d_output: npt.ArrayLike
+        self,
+        outputs: Sequence[Array],
+        d_output: npt.ArrayLike,
+        masks: Sequence[Array] | None = None,
     ) -> tuple[list[Array], Array]:
         """Return the gradients of the loss, given its gradient with respect to the output.
 
@@ -147,6 +186,8 @@ class Network:
             What `forward` returned.
         d_output : array_like, shape (N, K)
             ``dL/dA`` of the last layer.
+        masks : sequence of ndarray, optional
+            Those that `forward` was given.
 
         Returns
         -------
@@ -166,12 +207,19 @@ class Network:
         for layer in reversed(range(len(self.activations))):
             derivative = ACTIVATIONS[self.activations[layer]].derivative
             delta = dA * derivative(outputs[layer + 1])  # (eq: delta-recursion)
-            dW, db, dA = dense_backward(outputs[layer], self.parameters[2 * layer], delta)
+            inputs = self._masked(outputs, layer, masks)
+            dW, db, dA = dense_backward(inputs, self.parameters[2 * layer], delta)
+            if masks is not None:
+                dA = dA * masks[layer]  # (eq: dropout-gradient)
             gradients[:0] = [dW, db]
         return gradients, dA
 
     def loss_and_gradients(
-        self, loss: Loss, X: npt.ArrayLike, T: npt.ArrayLike
+        self,
+        loss: Loss,
+        X: npt.ArrayLike,
+        T: npt.ArrayLike,
+        masks: Sequence[Array] | None = None,
     ) -> tuple[float, list[Array]]:
         """Return the loss on a batch and its gradients, ordered like `parameters`.
 
@@ -181,7 +229,21 @@ class Network:
             A function of `losses`, or one like it: ``loss(A, T) -> (value, dL/dA)``.
         X : array_like, shape (N, D)
         T : array_like, shape (N, K)
+        masks : sequence of ndarray, optional
+            See `forward`.
         """
-        outputs = self.forward(X)
+        outputs = self.forward(X, masks)
         value, d_output = loss(outputs[-1], T)
-        return value, self.backward(outputs, d_output)[0]
+        return value, self.backward(outputs, d_output, masks)[0]
+
+    def save(self, file: str | Path) -> None:
+        """Write the parameters and the activations' names to a file, which should end in .npz."""
+        arrays: dict[str, Any] = {f"parameter_{i}": p for i, p in enumerate(self.parameters)}
+        np.savez(file, activations=np.array(self.activations), **arrays)
+
+    @classmethod
+    def load(cls, file: str | Path) -> Self:
+        """Return the network that `save` wrote."""
+        with np.load(file, allow_pickle=False) as saved:
+            parameters = [saved[f"parameter_{i}"] for i in range(len(saved.files) - 1)]
+            return cls(parameters, [str(name) for name in saved["activations"]])

@@ -1,0 +1,83 @@
+"""Regularizers: what keeps a network from learning its training examples by heart.
+
+L1 and L2 penalties are losses of the parameters. Dropout is a mask, drawn anew for every batch,
+with which `Network.forward` and `Network.backward` multiply the inputs of the layers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop.validation import Array, generator
+
+
+def strength_of_penalty(name: str, value: float) -> float:
+    """Return the strength of a penalty, or raise ValueError if it is negative or not finite."""
+    if not isinstance(value, Real) or not 0 <= float(value) < math.inf:
+        raise ValueError(f"{name}: expected a number of at least 0, got {value!r}")
+    return float(value)
+
+
+def l1(parameters: Sequence[Array], strength: float) -> tuple[float, list[Array]]:
+    """Strength times the sum of all weights' sizes (eq: l1-penalty).
+
+    Biases, which are the parameters with one axis, are left out.
+
+    Returns
+    -------
+    value : float
+    gradients : list of ndarray
+        ``strength · sign(W)`` (eq: l1-gradient), zeros for biases; shaped like `parameters`. At a
+        weight of zero, where there is no derivative, it is 0, as in TensorFlow.
+    """
+    s = strength_of_penalty("strength", strength)
+    value = s * math.fsum(float(np.abs(p).sum()) for p in parameters if p.ndim > 1)
+    return value, [s * np.sign(p) if p.ndim > 1 else np.zeros_like(p) for p in parameters]
+
+
+def l2(parameters: Sequence[Array], strength: float) -> tuple[float, list[Array]]:
+    """Strength times the sum of all weights' squares, without a half, as in Keras (eq: l2-penalty).
+
+    Biases, which are the parameters with one axis, are left out.
+
+    Returns
+    -------
+    value : float
+    gradients : list of ndarray
+        ``2 · strength · W`` (eq: l2-gradient), zeros for biases; shaped like `parameters`.
+    """
+    s = strength_of_penalty("strength", strength)
+    value = s * math.fsum(float(np.square(p).sum()) for p in parameters if p.ndim > 1)
+    return value, [2 * s * p if p.ndim > 1 else np.zeros_like(p) for p in parameters]
+
+
+def dropout_mask(
+    shape: tuple[int, ...],
+    rate: float,
+    rng: np.random.Generator,
+    dtype: npt.DTypeLike = np.float64,
+) -> Array:
+    """Return 0 with the probability `rate`, otherwise ``1 / (1 - rate)`` (eq: dropout).
+
+    The mean of every entry is 1, so that nothing has to be rescaled when the mask is left out.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(N, D)``, that of the inputs of a layer.
+    rate : float
+        From 0, which keeps all, to less than 1.
+    rng : numpy.random.Generator
+    dtype : dtype
+        float64 or float32.
+    """
+    generator("rng", rng)
+    if not isinstance(rate, Real) or not 0 <= float(rate) < 1:
+        raise ValueError(f"rate: expected 0 <= rate < 1, got {rate!r}")
+    kept = rng.random(shape, dtype=np.dtype(dtype)) >= rate
+    return kept / np.asarray(1 - rate, dtype)
