@@ -12,7 +12,7 @@ RUN := .venv/bin/python
 HTML := _build/html/index.html
 NOTEBOOK = chapters/$(CHAPTER).ipynb
 
-.PHONY: help book test check text chapter mutants benchmark data home pins clean python book-env test-env
+.PHONY: help book test check text chapter mutants benchmark digits data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -56,6 +56,9 @@ mutants: test-env ## inject known bugs one at a time; each must be caught
 
 benchmark: test-env ## time the recurrent layer beside TensorFlow's
 	@"$(RUN)" benchmarks/recurrent.py
+
+digits: test-env ## train 784-300-100-10 on MNIST, ten runs, to above 99.3 %; half an hour
+	@"$(RUN)" benchmarks/digits.py
 
 text: test-env ## CHAPTER=02_chain_rule: write the chapter as text to build/text/
 	@"$(RUN)" tools/notebooks.py text "$(CHAPTER)"

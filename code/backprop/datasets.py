@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from backprop.network import Network
 from backprop.validation import generator, whole_number
 
 DATA = Path(__file__).parent / "data"
 MNIST_FILE = DATA / "mnist.npz"
 BOOK_FILE = DATA / "book.txt"
+DIGITS_FILE = DATA / "digits.npz"
+DIGITS_RESULTS_FILE = DATA / "digits.json"
+SPEED_RESULTS_FILE = DATA / "speed.json"
 BOOK_SHA256 = "66f834c8d76aae8f0427f48d7b336dd23b7cc5fef349e24cd04eafa3b270fae5"
 
 MNIST_SHAPES = {
@@ -107,13 +113,48 @@ def book_text() -> str:
     ValueError
         If the file is missing or has been changed.
     """
+    return _contents(BOOK_FILE, BOOK_SHA256).decode("ascii")
+
+
+def digits_results() -> dict[str, Any]:
+    """Return what `make digits` found: settings, seeds, accuracies, seconds, versions."""
+    return _results(DIGITS_RESULTS_FILE)
+
+
+def speed_results() -> dict[str, Any]:
+    """Return what `make speed` found: seconds, ratios, versions."""
+    return _results(SPEED_RESULTS_FILE)
+
+
+def digit_reader() -> Network:
+    """Return the network 784-300-100-10 that the first seed of `make digits` ended with.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, or does not have the SHA-256 sum that stands in the results.
+    """
+    return Network.load(io.BytesIO(_contents(DIGITS_FILE, digits_results()["weights SHA-256"])))
+
+
+def _results(file: Path) -> dict[str, Any]:
+    """Return the JSON object in a file, or raise ValueError."""
     try:
-        data = BOOK_FILE.read_bytes()
+        results: dict[str, Any] = json.loads(_contents(file))
+    except json.JSONDecodeError as error:
+        raise ValueError(_restore(file, f"it cannot be read ({error})")) from None
+    return results
+
+
+def _contents(file: Path, sha256: str | None = None) -> bytes:
+    """Return a file's bytes, or raise ValueError if it is missing or has another SHA-256 sum."""
+    try:
+        data = file.read_bytes()
     except OSError as error:
-        raise ValueError(_restore(BOOK_FILE, f"it cannot be read ({error})")) from None
-    if hashlib.sha256(data).hexdigest() != BOOK_SHA256:
-        raise ValueError(_restore(BOOK_FILE, "it does not have the SHA-256 sum of the snapshot"))
-    return data.decode("ascii")
+        raise ValueError(_restore(file, f"it cannot be read ({error})")) from None
+    if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+        raise ValueError(_restore(file, "it does not have the SHA-256 sum of the original"))
+    return data
 
 
 def _restore(file: Path, what: str) -> str:

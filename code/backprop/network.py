@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -242,7 +242,7 @@ class Network:
         np.savez(file, activations=np.array(self.activations), **arrays)
 
     @classmethod
-    def load(cls, file: str | Path) -> Self:
+    def load(cls, file: str | Path | IO[bytes]) -> Self:
         """Return the network that `save` wrote."""
         with np.load(file, allow_pickle=False) as saved:
             parameters = [saved[f"parameter_{i}"] for i in range(len(saved.files) - 1)]
