@@ -49,6 +49,10 @@ CANDIDATES = {
     "dropout alone": PLAIN | {"l2": 0.0},
     "penalty alone": PLAIN | {"dropout": []},
     "more penalty": PLAIN | {"l2": 5e-5},
+    "120 epochs": PLAIN | {"epochs": 120},
+    "120 epochs, more penalty": PLAIN | {"epochs": 120, "l2": 5e-5},
+    "120 epochs, more of both": PLAIN
+    | {"epochs": 120, "l2": 5e-5, "dropout": [0.2, 0.3, 0.2]},
     "more dropout": PLAIN | {"dropout": [0.2, 0.5, 0.5]},
 }
 
