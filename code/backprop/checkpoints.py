@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,13 +27,15 @@ def save(trainer: Trainer, file: str | Path) -> None:
         arrays |= {f"slot_{i}_{name}": slot for name, slot in slots.items()}
     state = {
         "settings": settings(trainer),
+        "slots": [list(slots) for slots in trainer.optimizer.state],
         "iterations": trainer.optimizer.iterations,
         "history": trainer.history,
         "rng": trainer.rng.bit_generator.state,
     }
+    text = json.dumps(state, default=lambda number: number.item())  # NumPy's numbers
     unfinished = Path(f"{file}.unfinished")
     with unfinished.open("wb") as stream:
-        np.savez(stream, state=np.array(json.dumps(state)), **arrays)
+        np.savez(stream, state=np.array(text), **arrays)
     os.replace(unfinished, file)
 
 
@@ -42,31 +45,35 @@ def load(trainer: Trainer, file: str | Path) -> None:
     Raises
     ------
     ValueError
-        If the file is no checkpoint, or one of a run with other settings.
+        If the file is no checkpoint, or one of a run with other settings. Nothing has been
+        changed then.
     """
     try:
         with np.load(file, allow_pickle=False) as saved:
             arrays = {name: saved[name] for name in saved.files}
-        state: dict[str, Any] = json.loads(str(arrays.pop("state")))
+        state: dict[str, Any] = json.loads(str(arrays["state"]))
+        theirs, history, iterations = (state[k] for k in ("settings", "history", "iterations"))
+        places = range(len(theirs["shapes"]))
+        parameters = [arrays[f"parameter_{i}"] for i in places]
+        best = [arrays[f"best_{i}"] for i in places if "best_0" in arrays]
+        slots = [
+            {name: arrays[f"slot_{i}_{name}"] for name in names}
+            for i, names in enumerate(state["slots"])
+        ]
+        rng = np.random.default_rng()
+        rng.bit_generator.state = state["rng"]
     except Exception as error:  # a damaged archive can raise almost anything
         raise ValueError(f"{file}: not a checkpoint ({error})") from error
     for name, value in settings(trainer).items():
-        if state["settings"].get(name) != value:
+        if theirs.get(name) != value:
             raise ValueError(
-                f"{file}: a run with {name} {state['settings'].get(name)!r}, and this one has"
+                f"{file}: a run with {name} {theirs.get(name)!r}, and this one has"
                 f" {value!r}; name another file, or delete this one"
             )
-    for i, p in enumerate(trainer.network.parameters):
-        p[...] = arrays[f"parameter_{i}"]
-    places = range(len(trainer.network.parameters))
-    trainer.best = [arrays[f"best_{i}"] for i in places if f"best_{i}" in arrays]
-    trainer.optimizer.iterations = state["iterations"]
-    if state["iterations"]:
-        trainer.optimizer.state = [
-            {name: arrays[f"slot_{i}_{name}"] for name in trainer.optimizer.slots} for i in places
-        ]
-    trainer.history = state["history"]
-    trainer.rng.bit_generator.state = state["rng"]
+    for p, saved_p in zip(trainer.network.parameters, parameters, strict=True):
+        p[...] = saved_p
+    trainer.optimizer.state, trainer.optimizer.iterations = slots, iterations
+    trainer.best, trainer.history, trainer.rng = best, history, rng
 
 
 def settings(trainer: Trainer) -> dict[str, Any]:
@@ -85,5 +92,6 @@ def settings(trainer: Trainer) -> dict[str, Any]:
         found[name] = getattr(trainer, name)
     for name in ("loss", "augment", "metric"):
         value = getattr(trainer, name)
-        found[name] = getattr(value, "__qualname__", repr(value))
+        # An address in memory is another one in every run.
+        found[name] = getattr(value, "__qualname__", re.sub(" at 0x[0-9a-f]+", "", repr(value)))
     return found | {"dropout": list(trainer.dropout)}

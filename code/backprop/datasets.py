@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import struct
 from collections.abc import Iterator, Sequence
@@ -134,7 +133,8 @@ def digit_reader() -> Network:
     ValueError
         If the file is missing, or does not have the SHA-256 sum that stands in the results.
     """
-    return Network.load(io.BytesIO(_contents(DIGITS_FILE, digits_results()["weights SHA-256"])))
+    _contents(DIGITS_FILE, digits_results()["weights SHA-256"])
+    return Network.load(DIGITS_FILE)
 
 
 def _results(file: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -242,8 +242,12 @@ class Network:
         np.savez(file, activations=np.array(self.activations), **arrays)
 
     @classmethod
-    def load(cls, file: str | Path | IO[bytes]) -> Self:
-        """Return the network that `save` wrote."""
-        with np.load(file, allow_pickle=False) as saved:
-            parameters = [saved[f"parameter_{i}"] for i in range(len(saved.files) - 1)]
-            return cls(parameters, [str(name) for name in saved["activations"]])
+    def load(cls, file: str | Path) -> Self:
+        """Return the network that `save` wrote, or raise ValueError if it is another file."""
+        try:
+            with np.load(file, allow_pickle=False) as saved:
+                activations = [str(name) for name in saved["activations"]]
+                parameters = [saved[f"parameter_{i}"] for i in range(2 * len(activations))]
+        except Exception as error:  # a damaged archive can raise almost anything
+            raise ValueError(f"{file}: not a network ({error})") from error
+        return cls(parameters, activations)

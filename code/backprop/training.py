@@ -137,7 +137,8 @@ class Trainer:
         ValueError
             If data do not fit, or the checkpoint belongs to a run with other settings.
         FloatingPointError
-            If the loss is not a finite number any more.
+            If the loss is not a finite number any more. (The functions of `losses` raise ValueError
+            for outputs that are not finite.)
         """
         X, T = self._checked("", X, T)
         held_out = None if validation is None else self._checked("validation ", *validation)
@@ -193,7 +194,7 @@ class Trainer:
         Draws new dropout masks from the run's generator.
         """
         masks = None
-        if self.dropout:
+        if len(self.dropout):
             widths = [len(W) for W in self.network.parameters[::2]]
             masks = [
                 dropout_mask((len(X), width), rate, self.rng, self.network.dtype)
