@@ -27,6 +27,7 @@ def save(trainer: Trainer, file: str | Path) -> None:
         arrays |= {f"slot_{i}_{name}": slot for name, slot in slots.items()}
     state = {
         "settings": settings(trainer),
+        "best": len(trainer.best),
         "slots": [list(slots) for slots in trainer.optimizer.state],
         "iterations": trainer.optimizer.iterations,
         "history": trainer.history,
@@ -53,9 +54,8 @@ def load(trainer: Trainer, file: str | Path) -> None:
             arrays = {name: saved[name] for name in saved.files}
         state: dict[str, Any] = json.loads(str(arrays["state"]))
         theirs, history, iterations = (state[k] for k in ("settings", "history", "iterations"))
-        places = range(len(theirs["shapes"]))
-        parameters = [arrays[f"parameter_{i}"] for i in places]
-        best = [arrays[f"best_{i}"] for i in places if "best_0" in arrays]
+        parameters = [arrays[f"parameter_{i}"] for i in range(len(theirs["shapes"]))]
+        best = [arrays[f"best_{i}"] for i in range(state["best"])]
         slots = [
             {name: arrays[f"slot_{i}_{name}"] for name in names}
             for i, names in enumerate(state["slots"])

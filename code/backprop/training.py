@@ -175,7 +175,7 @@ class Trainer:
     def _epoch(self, X: Array, T: Array) -> float:
         """Show every example once and return the mean loss."""
         if self.augment is not None:
-            X = self.augment(X, self.rng)
+            X = float_array("augment(X)", self.augment(X, self.rng), X.shape)
         total = 0.0
         for rows in batches(len(X), self.batch_size, self.rng):
             value, gradients = self.loss_and_gradients(X[rows], T[rows])
