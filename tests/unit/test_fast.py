@@ -1,0 +1,222 @@
+"""The fast gradients against the readable ones, which have been checked."""
+
+import math
+
+import numpy as np
+import pytest
+
+from backprop import fast, gradcheck, losses
+from backprop.fast import FastNetwork
+from backprop.network import Network
+from backprop.regularization import dropout_mask
+
+# Relative to the largest entry: sums of some hundred products, in another order.
+TOLERANCE = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-5}
+SIZES = [30, 20, 15, 4]
+every_dtype = pytest.mark.parametrize("dtype", [np.float64, np.float32])
+
+
+def make(sizes=SIZES, dtype=np.float64, seed=0):
+    activations = ["relu"] * (len(sizes) - 2) + ["identity"]
+    return FastNetwork.random(sizes, activations, np.random.default_rng(seed), 0.5, dtype)
+
+
+def batch(n, sizes=SIZES, dtype=np.float64, seed=1, sparse=True):
+    """Return inputs of which some are zero in the whole batch, others here and there, targets."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, sizes[0])) * (rng.random((n, sizes[0])) < 0.7)
+    if sparse:
+        X[:, rng.random(sizes[0]) < 0.4] = 0
+    return X.astype(dtype), np.eye(sizes[-1], dtype=dtype)[rng.integers(0, sizes[-1], n)]
+
+
+def masks_for(n, sizes=SIZES, dtype=np.float64, seed=2):
+    rng = np.random.default_rng(seed)
+    return [dropout_mask((n, D), 0.4, rng, dtype) for D in sizes[:-1]]
+
+
+def assert_close(mine, others):
+    for a, b in zip(mine, others, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE[b.dtype] * np.abs(b).max())
+
+
+def assert_like_the_network(network, X, T, masks=None):
+    readable = Network([p.copy() for p in network.parameters], network.activations)
+    expected, gradients = readable.loss_and_gradients(losses.softmax_cross_entropy, X, T, masks)
+    for loss in (fast.softmax_cross_entropy, losses.softmax_cross_entropy):
+        value, found = network.loss_and_gradients(loss, X, T, masks)
+        assert value == pytest.approx(expected, rel=TOLERANCE[network.dtype])
+        assert_close(found, gradients)
+    for p, was in zip(network.parameters, readable.parameters, strict=True):
+        np.testing.assert_array_equal(p, was)
+
+
+# Gradients
+
+
+@every_dtype
+@pytest.mark.parametrize("sizes", [[30, 4], [30, 20, 4], SIZES, [30, 9, 8, 7, 1], [1, 1, 2]])
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients_are_the_networks(sizes, masked, dtype):
+    X, T = batch(10, sizes, dtype)
+    masks = masks_for(10, sizes, dtype) if masked else None
+    assert_like_the_network(make(sizes, dtype), X, T, masks)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradients_agree_with_central_differences(masked):
+    network, (X, T) = make([5, 4, 3, 2]), batch(6, [5, 4, 3, 2])
+    masks = masks_for(6, [5, 4, 3, 2]) if masked else None
+
+    def value(*parameters):
+        outputs = network.with_parameters(parameters).forward(X, masks)
+        return losses.softmax_cross_entropy(outputs[-1], T)[0]
+
+    _, hand = network.loss_and_gradients(fast.softmax_cross_entropy, X, T, masks)
+    numerical = gradcheck.numerical_gradients(value, *network.parameters)
+    for mine, other in zip(hand, numerical, strict=True):
+        assert gradcheck.relative_error(mine, other) <= 1e-7
+
+
+@pytest.mark.parametrize("kind", ["all zero", "none zero", "one pixel", "one example"])
+def test_columns_that_are_zero(kind):
+    X, T = batch(8, sparse=kind != "none zero")
+    if kind == "none zero":
+        X = X + 10
+    elif kind != "one example":
+        X[:, kind == "one pixel" :] = 0
+    n = 1 if kind == "one example" else 8
+    assert_like_the_network(make(), X[:n], T[:n])
+    assert_like_the_network(make(), X[:n], T[:n], masks_for(n))
+
+
+def test_a_gradient_of_zero_takes_the_place_of_an_earlier_one():
+    network, (X, T) = make(), batch(8, sparse=False)
+    network.loss_and_gradients(fast.softmax_cross_entropy, X, T)
+    dead = [0, 7, 29]
+    X[:, dead] = 0
+    gradients = network.loss_and_gradients(fast.softmax_cross_entropy, X, T)[1]
+    assert not gradients[0][dead].any()
+    assert_like_the_network(network, X, T)
+
+
+def test_batches_of_several_lengths_in_turn():
+    network = make()
+    for seed, n in enumerate([10, 3, 10, 1, 3, 10]):
+        X, T = batch(n, seed=seed)
+        for masks in (None, masks_for(n, seed=seed)):
+            assert_like_the_network(network, X, T, masks)
+    assert sorted(network.memory) == [1, 3, 10]
+
+
+def test_memory_is_kept_and_overwritten_but_nothing_is_left_behind():
+    network, (X, T) = make(), batch(10)
+    _, first = network.loss_and_gradients(fast.softmax_cross_entropy, X, T)
+    copies, places = [g.copy() for g in first], [id(a) for pair in network.memory[10] for a in pair]
+    network.loss_and_gradients(fast.softmax_cross_entropy, *batch(10, seed=9), masks_for(10))
+    value, again = network.loss_and_gradients(fast.softmax_cross_entropy, X, T)
+    for g, was, copy in zip(again, first, copies, strict=True):
+        assert g is was
+        np.testing.assert_array_equal(g, copy)
+    assert places == [id(a) for pair in network.memory[10] for a in pair]
+    assert value == network.loss_and_gradients(fast.softmax_cross_entropy, X, T)[0]
+
+
+def test_arguments_are_left_alone():
+    network, (X, T), masks = make(), batch(10), masks_for(10)
+    arrays = [X, T, *masks, *network.parameters]
+    copies = [a.copy() for a in arrays]
+    network.loss_and_gradients(fast.softmax_cross_entropy, X, T, masks)
+    for a, copy in zip(arrays, copies, strict=True):
+        np.testing.assert_array_equal(a, copy)
+
+
+def test_changed_parameters_are_used():
+    network, (X, T) = make(), batch(10)
+    network.loss_and_gradients(fast.softmax_cross_entropy, X, T)
+    for p in network.parameters:
+        p += 0.1
+    assert_like_the_network(network, X, T)
+
+
+def test_lists_are_batches():
+    network = FastNetwork([[[1.0], [2.0]], [3.0]], ["identity"])
+    value, gradients = network.loss_and_gradients(losses.half_squared_error, [[1.0, 1.0]], [[5.0]])
+    assert (value, [g.tolist() for g in gradients]) == (0.5, [[[1.0], [1.0]], [1.0]])
+
+
+# The loss
+
+
+@every_dtype
+@pytest.mark.parametrize("size", [1e-3, 1, 100, 1e4])
+def test_softmax_cross_entropy_is_that_of_losses(size, dtype):
+    rng = np.random.default_rng(0)
+    z = (size * rng.uniform(-1, 1, (20, 5))).astype(dtype)
+    z[0], z[1] = size, -size
+    t = rng.dirichlet(np.ones(5), 20).astype(dtype)
+    expected, gradient = losses.softmax_cross_entropy(z, t)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        value, found = fast.softmax_cross_entropy(z, t)
+    assert type(value) is float
+    assert value == pytest.approx(expected, rel=TOLERANCE[z.dtype])
+    assert_close([found], [gradient])
+
+
+def test_softmax_cross_entropy_takes_the_memory_of_its_logits_only():
+    z, t = np.array([[1.0, 2.0], [0.0, 0.0]]), np.eye(2)
+    _, gradient = fast.softmax_cross_entropy(z, t)
+    assert gradient is z
+    assert t.tolist() == [[1, 0], [0, 1]]
+    p = 1 / (1 + math.e)
+    np.testing.assert_allclose(z, [[(p - 1) / 2, (1 - p) / 2], [0.25, -0.25]], rtol=1e-15)
+
+
+def test_gradient_of_softmax_cross_entropy_agrees_with_central_differences():
+    rng = np.random.default_rng(0)
+    z, t = rng.normal(size=(4, 3)), rng.dirichlet(np.ones(3), 4)
+    # The value and the slope are both of the fast loss, so that neither leans on the other module.
+    (numerical,) = gradcheck.numerical_gradients(
+        lambda z: fast.softmax_cross_entropy(z.copy(), t)[0], z
+    )
+    # Along the row of ones the value does not change only if a row of targets sums to one.
+    _, hand = fast.softmax_cross_entropy(z.copy(), t)
+    assert gradcheck.relative_error(hand, numerical) <= 1e-7
+
+
+# Making one
+
+
+@pytest.mark.parametrize(
+    "activations",
+    [["relu"], ["tanh", "identity"], ["relu", "sigmoid"], ["identity", "identity"], ["relu"] * 2],
+)
+def test_other_activations_are_refused(activations):
+    sizes = [3] * (len(activations) + 1)
+    with pytest.raises(ValueError, match=r"activations: expected relu, ..., identity, got \("):
+        FastNetwork.random(sizes, activations, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.ones((5, 29)), r"X: expected \(N, 30\), got \(5, 29\)"),
+        (np.ones(30), r"X: expected \(N, 30\), got \(30,\)"),
+        (np.ones((5, 30, 1)), r"X: expected \(N, 30\), got \(5, 30, 1\)"),
+        (np.ones((5, 30), np.float32), "X: expected float64 like the parameters, got float32"),
+        (np.ones((5, 30), int), "X: expected float64 like the parameters, got int64"),
+    ],
+)
+def test_bad_inputs_are_refused(X, message):
+    with pytest.raises(ValueError, match=message):
+        make().loss_and_gradients(fast.softmax_cross_entropy, X, np.ones((5, 4)))
+
+
+def test_it_is_a_network(tmp_path):
+    network = make()
+    network.save(tmp_path / "fast.npz")
+    assert type(FastNetwork.load(tmp_path / "fast.npz")) is FastNetwork
+    X, _ = batch(5)
+    readable = Network(network.parameters, network.activations)
+    np.testing.assert_array_equal(network.forward(X)[-1], readable.forward(X)[-1])
