@@ -22,7 +22,8 @@ import os, signal, sys, traceback
 import hypothesis.extra.numpy, matplotlib, numpy, pytest
 
 def slow(item):
-    return "copy" in item.fixturenames or item.get_closest_marker("hypothesis") is not None
+    marked = any(item.get_closest_marker(name) for name in ("hypothesis", "slow"))
+    return marked or "copy" in item.fixturenames
 
 class QuickFirst:
     def pytest_collection_modifyitems(self, items):
