@@ -35,8 +35,10 @@ HELD_OUT = 10_000
 
 MILD = {"rotation": 10, "scale": 0.1, "shear": 0.1, "shift": 1.5, "alpha": 34, "sigma": 5}
 AUGMENTED = {"epochs": 120, "learning_rate": 0.05, "augment": MILD}
-PLAIN = {"epochs": 60, "learning_rate": 0.05, "dropout": [0.1, 0.3, 0.2], "l2": 2.5e-5}
+PLAIN = {"epochs": 120, "learning_rate": 0.05, "dropout": [0.2, 0.3, 0.2], "l2": 5e-5}
 FINAL = {"with augmentation": AUGMENTED, "without augmentation": PLAIN}
+LESS = PLAIN | {"dropout": [0.1, 0.3, 0.2]}
+SHORT = LESS | {"epochs": 60}
 CANDIDATES = {
     "with augmentation": AUGMENTED,
     "40 epochs": AUGMENTED | {"epochs": 40},
@@ -45,15 +47,14 @@ CANDIDATES = {
     "flatter waves": AUGMENTED | {"augment": MILD | {"alpha": 20}},
     "no waves": AUGMENTED | {"augment": MILD | {"alpha": 0}},
     "without augmentation": PLAIN,
-    "neither dropout nor penalty": PLAIN | {"dropout": [], "l2": 0.0},
-    "dropout alone": PLAIN | {"l2": 0.0},
-    "penalty alone": PLAIN | {"dropout": []},
-    "more penalty": PLAIN | {"l2": 5e-5},
-    "120 epochs": PLAIN | {"epochs": 120},
-    "120 epochs, more penalty": PLAIN | {"epochs": 120, "l2": 5e-5},
-    "120 epochs, more of both": PLAIN
-    | {"epochs": 120, "l2": 5e-5, "dropout": [0.2, 0.3, 0.2]},
-    "more dropout": PLAIN | {"dropout": [0.2, 0.5, 0.5]},
+    "less dropout": LESS,
+    "less of both": LESS | {"l2": 2.5e-5},
+    "60 epochs, less dropout": SHORT,
+    "60 epochs, less of both": SHORT | {"l2": 2.5e-5},
+    "60 epochs, no penalty": SHORT | {"l2": 0.0},
+    "60 epochs, no dropout": SHORT | {"l2": 2.5e-5, "dropout": []},
+    "60 epochs, neither": SHORT | {"l2": 0.0, "dropout": []},
+    "60 epochs, much dropout": SHORT | {"l2": 2.5e-5, "dropout": [0.2, 0.5, 0.5]},
 }
 
 
