@@ -337,3 +337,48 @@ def test_a_missing_book_is_refused(book):
     book.unlink()
     with pytest.raises(ValueError, match="it cannot be read"):
         datasets.book_text()
+
+
+# What the benchmarks found
+
+
+def test_the_digit_reader_reads_as_well_as_the_results_say():
+    reader, digits = datasets.digit_reader(), datasets.mnist()
+    right = np.sum(reader.forward(digits.X_test)[-1].argmax(axis=1) == digits.y_test)
+    runs = datasets.digits_results()["test"]["with augmentation"]["runs"]
+    assert right == 10_000 - runs[0]["errors"]
+    assert sum(p.size for p in reader.parameters) == 266_610
+
+
+def test_results_keep_what_the_course_promises():
+    results = datasets.digits_results()["test"]
+    for name, least_mean, least in [
+        ("with augmentation", 0.993, 0.992),
+        ("without augmentation", 0.986, 0),
+    ]:
+        accuracies = [run["accuracy"] for run in results[name]["runs"]]
+        assert len(accuracies) == 5
+        assert np.mean(accuracies) >= least_mean
+        assert min(accuracies) >= least
+
+
+def test_speed_results_hold_both_thread_counts():
+    speed = datasets.speed_results()
+    assert set(speed["contenders"]) == set(speed["steps"]) == {"1", "2"}
+
+
+@pytest.mark.parametrize("loader", ["digits_results", "speed_results", "digit_reader"])
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_damaged_results_are_refused(loader, damage, tmp_path, monkeypatch):
+    names = {
+        "digits_results": "DIGITS_RESULTS_FILE",
+        "speed_results": "SPEED_RESULTS_FILE",
+        "digit_reader": "DIGITS_FILE",
+    }
+    file = copied(names[loader], tmp_path, monkeypatch)
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=f"git checkout -- code/backprop/data/{file.name}"):
+        getattr(datasets, loader)()

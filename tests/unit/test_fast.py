@@ -1,13 +1,14 @@
 """The fast gradients against the readable ones, which have been checked."""
 
 import math
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 
 from backprop import fast, gradcheck, losses
 from backprop.fast import FastNetwork
-from backprop.network import Network
+from backprop.network import Network, dense_backward, dense_forward
 from backprop.regularization import dropout_mask
 
 # Relative to the largest entry: sums of some hundred products, in another order.
@@ -52,6 +53,46 @@ def assert_like_the_network(network, X, T, masks=None):
         np.testing.assert_array_equal(p, was)
 
 
+# How much work there is
+
+
+class Counted(np.ndarray):
+    """An array that counts the multiplications of its matrix products."""
+
+    multiplications = 0
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        plain = [np.asarray(a) for a in inputs]
+        if ufunc is np.matmul:
+            Counted.multiplications += plain[0].size * plain[1].shape[1]
+        return getattr(ufunc, method)(*plain, **kwargs).view(Counted)
+
+
+@pytest.mark.equation("products-of-a-step")
+@pytest.mark.parametrize("sizes", [[30, 4], SIZES, [784, 300, 100, 10]])
+def test_products_of_a_step(sizes, monkeypatch):
+    monkeypatch.setattr(Counted, "multiplications", 0)
+    N, layers = 5, list(pairwise(sizes))
+    for layer, (D, H) in enumerate(layers):
+        X, W, b, delta = (np.ones(s).view(Counted) for s in [(N, D), (D, H), (H,), (N, H)])
+        dense_forward(X, W, b)
+        dense_backward(X, W, delta)
+        if layer == 0:  # the slope of the images, which nobody needs
+            Counted.multiplications -= N * D * H
+    products = sum(D * H for D, H in layers)
+    assert Counted.multiplications == N * (3 * products - sizes[0] * sizes[1])
+
+
+@pytest.mark.equation("expected-columns")
+@pytest.mark.parametrize("N", [1, 2, 3])
+def test_expected_columns(N):
+    inked = np.array([[1, 0, 0, 1], [0, 0, 1, 1], [0, 0, 1, 1], [1, 0, 0, 1], [0, 0, 0, 1]])
+    q = inked.mean(axis=0)
+    every_batch = product(range(5), repeat=N)
+    mean = np.mean([inked[list(rows)].any(axis=0).sum() for rows in every_batch])
+    assert mean == pytest.approx(np.sum(1 - (1 - q) ** N), abs=1e-13)
+
+
 # Gradients
 
 
@@ -79,6 +120,7 @@ def test_gradients_agree_with_central_differences(masked):
         assert gradcheck.relative_error(mine, other) <= 1e-7
 
 
+@pytest.mark.equation("active-columns")
 @pytest.mark.parametrize("kind", ["all zero", "none zero", "one pixel", "one example"])
 def test_columns_that_are_zero(kind):
     X, T = batch(8, sparse=kind != "none zero")

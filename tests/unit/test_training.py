@@ -391,3 +391,13 @@ def test_rates_of_dropout_may_be_an_array():
 def test_bad_augmentation_is_refused(augment, message):
     with pytest.raises(ValueError, match=message):
         trainer_of(augment=augment).fit(X, T, 1)
+
+
+@pytest.mark.equation("accuracy-deviation")
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.98])
+def test_deviation_of_an_accuracy(p):
+    n = 12  # small enough to sum over all outcomes
+    outcomes = [(k / n, math.comb(n, k) * p**k * (1 - p) ** (n - k)) for k in range(n + 1)]
+    mean = sum(share * chance for share, chance in outcomes)
+    variance = sum((share - mean) ** 2 * chance for share, chance in outcomes)
+    assert math.sqrt(variance) == pytest.approx(math.sqrt(p * (1 - p) / n), rel=1e-12)
