@@ -66,6 +66,9 @@ IN_PLACE = "arguments changed"
 RESUME = "what is left of before, or not taken along"
 SEED = "a seed where a generator belongs"
 TRANSPOSED = "rows and columns exchanged"
+UNEQUAL_SHARDS = (
+    "Keras 3.15, fit on two devices: each device's mean counts alike, whatever its size"
+)
 PERTURBATION = "perturbation confusion: two derivatives, one inside the other, taken for one"
 
 GRADIENT_MUTANTS = [
@@ -2541,6 +2544,48 @@ GRADIENT_MUTANTS = [
         "self.network.loss_and_gradients(self.loss, X, T, masks)",
         "self.network.loss_and_gradients(self.loss, X, T)",
         LEFT_OUT,
+    # data_parallel
+    Mutant(
+        "plain mean of the shards",
+        "data_parallel.py",
+        "size / N * gradient",
+        "1 / len(sizes) * gradient",
+        UNEQUAL_SHARDS,
+    ),
+    Mutant(
+        "sum of the shards",
+        "data_parallel.py",
+        "size / N * gradient",
+        "gradient",
+        "a sum where a mean belongs: forgotten division by the number of workers",
+    ),
+    Mutant(
+        "sum over examples",
+        "data_parallel.py",
+        "size / N * gradient",
+        "size * gradient",
+        "a sum where a mean belongs: loss not divided by the whole batch",
+    ),
+    Mutant(
+        "share upside down",
+        "data_parallel.py",
+        "size / N * gradient",
+        "N / size * gradient",
+        "slip of a fraction",
+    ),
+    Mutant(
+        "last shard only",
+        "data_parallel.py",
+        "whole += size",
+        "whole[...] = size",
+        "gradients overwritten where they should add up",
+    ),
+    Mutant(
+        "shards subtracted",
+        "data_parallel.py",
+        "whole += size",
+        "whole -= size",
+        "slip of a sign",
     ),
 ]
 
@@ -5893,6 +5938,138 @@ OTHER_MUTANTS = [
         "checkpoints.py",
         "        if f.init:  #",
         "        if False:  #",
+    # data_parallel
+    Mutant(
+        "ring without addition",
+        "data_parallel.py",
+        "message if step >= K - 1 else target + message",
+        "message",
+        "pieces overwritten where they should add up",
+    ),
+    Mutant(
+        "ring that adds finished pieces",
+        "data_parallel.py",
+        "message if step >= K - 1 else target + message",
+        "target + message",
+        "pieces counted twice",
+    ),
+    Mutant(
+        "ring that gathers a round late",
+        "data_parallel.py",
+        "if step >= K - 1 else",
+        "if step > K - 1 else",
+        OFF_IN_TIME,
+    ),
+    Mutant(
+        "ring that gathers a round early",
+        "data_parallel.py",
+        "if step >= K - 1 else",
+        "if step >= K - 2 else",
+        OFF_IN_TIME,
+    ),
+    Mutant(
+        "ring with a round less",
+        "data_parallel.py",
+        "range(2 * (K - 1))",
+        "range(2 * (K - 1) - 1)",
+        OFF_IN_TIME,
+    ),
+    Mutant(
+        "ring with half of its rounds",
+        "data_parallel.py",
+        "range(2 * (K - 1))",
+        "range(K - 1)",
+        "the finished pieces do not go round",
+    ),
+    Mutant(
+        "ring that subtracts",
+        "data_parallel.py",
+        "target + message",
+        "target - message",
+        "slip of a sign",
+    ),
+    Mutant(
+        "ring that changes its arguments",
+        "data_parallel.py",
+        "np.shape(vectors[0])).copy()",
+        "np.shape(vectors[0]))",
+        "arguments changed",
+    ),
+    Mutant(
+        "ring that counts numbers",
+        "data_parallel.py",
+        "message.nbytes",
+        "message.size",
+        "bytes and numbers confused",
+    ),
+    Mutant(
+        "ring that counts the neighbour's bytes only once",
+        "data_parallel.py",
+        "sent[k] += message",
+        "sent[k] = message",
+        "count overwritten",
+    ),
+    Mutant(
+        "ring of any dtypes",
+        "data_parallel.py",
+        "if any(v.ndim != 1 or v.dtype != held[0].dtype for v in held)",
+        "if any(v.ndim != 1 for v in held)",
+        UNCHECKED,
+    ),
+    Mutant(
+        "ring of any shapes",
+        "data_parallel.py",
+        "if any(v.ndim != 1 or v.dtype != held[0].dtype for v in held)",
+        "if any(v.dtype != held[0].dtype for v in held)",
+        UNCHECKED,
+    ),
+    Mutant(
+        "shards: too few rows",
+        "data_parallel.py",
+        'whole_number("n", n, least=workers)',
+        'whole_number("n", n, least=1)',
+        UNCHECKED,
+    ),
+    Mutant(
+        "shards: no worker",
+        "data_parallel.py",
+        'whole_number("workers", workers, least=1)',
+        'whole_number("workers", workers, least=0)',
+        UNCHECKED,
+    ),
+    Mutant(
+        "shards: the rest dropped",
+        "data_parallel.py",
+        "+ min(k, longer)",
+        "",
+        "examples left out",
+    ),
+    Mutant(
+        "shards: the rest all in one",
+        "data_parallel.py",
+        "+ min(k, longer)",
+        "+ (longer if k == workers else 0)",
+        "shards of very unequal size",
+    ),
+    Mutant(
+        "mean of shards: shapes broadcast",
+        "data_parallel.py",
+        "if kind != kinds[0]:",
+        "if False:",
+        BROADCAST,
+    ),
+    Mutant(
+        "mean of shards: any number of sizes",
+        "data_parallel.py",
+        "if not len(gradients) == len(sizes) > 0:",
+        "if not len(sizes) > 0:",
+        UNCHECKED,
+    ),
+    Mutant(
+        "mean of shards: an empty shard",
+        "data_parallel.py",
+        'whole_number("sizes", size, least=1)',
+        'whole_number("sizes", size, least=0)',
         UNCHECKED,
     ),
 ]

@@ -1,0 +1,99 @@
+"""Data-parallel training: one batch, cut into shards, and the gradient put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from backprop.validation import Array, float_array, whole_number
+
+
+def shards(n: int, workers: int) -> list[slice]:
+    """Cut `n` rows into one piece for each worker, the first ones longer by a row if need be.
+
+    Returns
+    -------
+    list of slice
+        For ``X[piece]``; together they are all rows, each once, in order.
+
+    Raises
+    ------
+    ValueError
+        If a worker would get no row: its mean loss would be 0 / 0.
+    """
+    whole_number("workers", workers, least=1)
+    whole_number("n", n, least=workers)
+    length, longer = divmod(n, workers)
+    ends = [length * k + min(k, longer) for k in range(workers + 1)]
+    return [slice(*ends[k : k + 2]) for k in range(workers)]
+
+
+def mean_of_shards(
+    gradients: Sequence[Sequence[npt.ArrayLike]], sizes: Sequence[int]
+) -> list[Array]:
+    """Return the gradients of a whole batch from those of its shards (eq: shard-gradient).
+
+    Parameters
+    ----------
+    gradients : sequence of sequence of array_like
+        One list for each shard, all ordered like the parameters; each is that of the mean loss
+        over the shard.
+    sizes : sequence of int
+        The number of examples in each shard.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many sizes as shards, or the shards' gradients do not fit together.
+    """
+    if not len(gradients) == len(sizes) > 0:
+        raise ValueError(f"sizes: expected one for each of {len(gradients)}, got {len(sizes)}")
+    N = sum(whole_number("sizes", size, least=1) for size in sizes)
+    arrays = [[np.asarray(g) for g in shard] for shard in gradients]
+    kinds = [[(g.shape, g.dtype) for g in shard] for shard in arrays]
+    for number, kind in enumerate(kinds):
+        if kind != kinds[0]:  # NumPy would broadcast (1, H) and (H,) without a word
+            raise ValueError(f"gradients: expected {kinds[0]} in shard {number}, got {kind}")
+    total = [np.zeros_like(g) for g in arrays[0]]
+    for shard, size in zip(arrays, sizes, strict=True):
+        for whole, gradient in zip(total, shard, strict=True):
+            whole += size / N * gradient
+    return total
+
+
+def ring_all_reduce(vectors: Sequence[npt.ArrayLike]) -> tuple[list[Array], list[int]]:
+    """Add up one vector from each worker, by messages to the next one only.
+
+    Each vector is cut into K pieces. In K - 1 rounds of *reduce-scatter* every worker passes a
+    piece on and adds what comes to its own, so that worker k ends up with the sum of piece k + 1.
+    In K - 1 rounds of *all-gather* the finished pieces go round.
+
+    Parameters
+    ----------
+    vectors : sequence of array_like, each of shape (P,)
+        One for each of K workers. They are left as they are.
+
+    Returns
+    -------
+    sums : list of ndarray, shape (P,)
+        What each worker holds at the end: the sum, to the last bit the same for all.
+    sent : list of int
+        How many bytes each worker has sent (eq: ring-bytes).
+    """
+    if len(vectors) == 0:
+        raise ValueError("vectors: expected at least one, got none")
+    held = [float_array("vectors", v, np.shape(vectors[0])).copy() for v in vectors]
+    if any(v.ndim != 1 or v.dtype != held[0].dtype for v in held):
+        raise ValueError(f"vectors: expected shape (P,) and {held[0].dtype} for all")
+    K = len(held)
+    pieces = [np.array_split(v, K) for v in held]  # views: what changes them changes held
+    sent = [0] * K
+    for step in range(2 * (K - 1)):
+        for k in range(K):  # all at once: what k sends is not what it receives in this round
+            message = pieces[k][(k - step) % K]
+            target = pieces[(k + 1) % K][(k - step) % K]
+            target[...] = message if step >= K - 1 else target + message
+            sent[k] += message.nbytes
+    return held, sent
