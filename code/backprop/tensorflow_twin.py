@@ -1,4 +1,4 @@
-"""The TensorFlow side of every comparison. The only module that imports TensorFlow."""
+"""The TensorFlow side of every comparison. Only `multi_worker` imports TensorFlow, too."""
 
 from __future__ import annotations
 
