@@ -9,10 +9,11 @@ PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 endif
 
 RUN := .venv/bin/python
+SPEED := .venv-speed/bin/python
 HTML := _build/html/index.html
 NOTEBOOK = chapters/$(CHAPTER).ipynb
 
-.PHONY: help book test check text chapter mutants benchmark digits data home pins clean python book-env test-env
+.PHONY: help book test check text chapter mutants benchmark speed digits data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -57,6 +58,17 @@ mutants: test-env ## inject known bugs one at a time; each must be caught
 benchmark: test-env ## time the recurrent layer beside TensorFlow's
 	@"$(RUN)" benchmarks/recurrent.py
 
+# An environment of its own: what is measured there is no part of the course.
+.venv-speed/finished: benchmarks/requirements.txt | python
+	@echo "Installing what training is compared with into .venv-speed; this takes minutes ..."
+	@"$(PYTHON)" -m venv --clear .venv-speed
+	@"$(SPEED)" -m pip install -q --disable-pip-version-check -r benchmarks/requirements.txt
+	@"$(SPEED)" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+speed: .venv-speed/finished ## time training beside Keras, PyTorch, JAX, ...; OPTIONS="--rounds 5"
+	@"$(SPEED)" benchmarks/training.py $(OPTIONS)
+
 digits: test-env ## train 784-300-100-10 on MNIST, ten runs, to above 99.3 %; half an hour
 	@"$(RUN)" benchmarks/digits.py
 
@@ -77,5 +89,5 @@ pins: python ## refresh the pinned packages in requirements/
 	@"$(PYTHON)" tools/environment.py pins
 	@"$(RUN)" tools/pins.py
 
-clean: ## remove the built book, the scratch text and .venv
-	rm -rf _build build .venv
+clean: ## remove the built book, the scratch text and the environments
+	rm -rf _build build .venv .venv-speed
