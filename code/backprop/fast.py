@@ -70,7 +70,7 @@ class FastNetwork(Network):
             A = A * masks[0]
         active = np.flatnonzero((A != 0).any(axis=0))
         inputs = [A[:, active], *outputs[:-1]]
-        weights = [self.parameters[0][active], *self.parameters[2::2]]
+        weights = [self.parameters[0].take(active, axis=0), *self.parameters[2::2]]
 
         for layer, (A, W, Z) in enumerate(zip(inputs, weights, outputs, strict=True), 1):
             np.matmul(A, W, out=Z)

@@ -178,7 +178,8 @@ class Trainer:
             X = float_array("augment(X)", self.augment(X, self.rng), X.shape)
         total = 0.0
         for rows in batches(len(X), self.batch_size, self.rng):
-            value, gradients = self.loss_and_gradients(X[rows], T[rows])
+            x, t = X.take(rows, axis=0), T.take(rows, axis=0)  # faster than X[rows]
+            value, gradients = self.loss_and_gradients(x, t)
             if not math.isfinite(value):
                 raise FloatingPointError(
                     f"the loss is {value} after {self.optimizer.iterations} updates: try a smaller"
