@@ -14,7 +14,16 @@ FEWEST_EXERCISES, MOST_EXERCISES = 5, 8
 
 NOTEBOOK_KEYS = {"kernelspec", "language_info", "jupytext"}
 CELL_KEYS = {"tags", "mystnb"}
-TAGS = {"setup", "hide-cell", "hide-input", "hide-output", "nbval-ignore-output", "nbval-skip"}
+# "timed" cells hold functions that a benchmark takes from the chapter.
+TAGS = {
+    "setup",
+    "hide-cell",
+    "hide-input",
+    "hide-output",
+    "nbval-ignore-output",
+    "nbval-skip",
+    "timed",
+}
 
 MACHINE_TRACE = re.compile(
     r"(?<![\w.:/-])/(?:home|root|tmp|Users|mnt|content)/"  # and not as part of a web address
