@@ -107,7 +107,7 @@ class Keras:
 
 
 class TensorFlow:
-    """TensorFlow: the whole epoch in one tf.function (faster than one call per batch)"""
+    """TensorFlow: the whole epoch in one tf.function"""
 
     def __init__(self, X, y, parameters):
         tf = tensorflow()
@@ -148,6 +148,19 @@ class TensorFlow:
         return [p.numpy() for p in self.parameters]
 
 
+class TensorFlowSteps(TensorFlow):
+    """TensorFlow: the step in a tf.function, called for every batch"""
+
+    def __init__(self, X, y, parameters):
+        super().__init__(X, y, parameters)
+        self.images, self.digits, self.rng = X, y, np.random.default_rng(1)
+
+    def epoch(self):
+        for rows in datasets.batches(len(self.images), BATCH, self.rng):
+            self.step(self.images.take(rows, axis=0), self.digits[rows])
+        return len(self.images)
+
+
 class Torch:
     """PyTorch, eager: the usual loop"""
 
@@ -182,7 +195,7 @@ class Torch:
 
 
 class Jax:
-    """JAX: the whole epoch in one jit with lax.scan (faster than one call per batch)"""
+    """JAX: the whole epoch in one jit, with lax.scan"""
 
     def __init__(self, X, y, parameters):
         import jax
@@ -223,6 +236,21 @@ class Jax:
 
     def trained(self):
         return [np.asarray(p) for p in self.parameters]
+
+
+class JaxSteps(Jax):
+    """JAX: the step in a jit, called for every batch"""
+
+    def __init__(self, X, y, parameters):
+        super().__init__(X, y, parameters)
+        self.images, self.digits = X, y.astype(np.int32)
+
+    def epoch(self):
+        for rows in datasets.batches(len(self.images), BATCH, self.rng):
+            self.step(self.images.take(rows, axis=0), self.digits[rows])
+        for p in self.parameters:
+            p.block_until_ready()
+        return len(self.images)
 
 
 class ScikitLearn:
@@ -313,8 +341,10 @@ CONTENDERS = {
     "FastNetwork": Fast,
     "bare products": Products,
     "Network": Textbook,
-    "JAX": Jax,
-    "tf.function": TensorFlow,
+    "JAX": JaxSteps,
+    "JAX, whole epoch": Jax,
+    "tf.function": TensorFlowSteps,
+    "tf.function, whole epoch": TensorFlow,
     "PyTorch": Torch,
     "Keras fit": Keras,
     "scikit-learn": ScikitLearn,

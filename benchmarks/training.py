@@ -223,7 +223,6 @@ def measure(options):
         "processor": processor(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
-        "kernel_asked_for": options.kernel,
         "rounds": options.rounds,
         "examples": options.examples,
         "batch_size": contenders.BATCH,
@@ -255,7 +254,10 @@ def main():
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
         sys.exit("Stopped; nothing has been written.")
-    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    # One entry for each kernel: a run with another one leaves the others where they are.
+    written = json.loads(options.output.read_bytes()) if options.output.exists() else {}
+    written[options.kernel or "own choice"] = result
+    options.output.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     print(f"\nBLAS: {', '.join(result['blas'])}. Written: {options.output.name}")
 
 

@@ -35,7 +35,7 @@ def float_array(name: str, value: npt.ArrayLike, shape: tuple[int | str, ...]) -
     if not fits:
         wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
         raise ValueError(f"{name}: expected shape ({wanted}), got {array.shape}")
-    # A finite sum of squares has finite terms: one pass, no memory. It may overflow; then look closer.
+    # A finite sum of squares has finite terms: one pass, no memory. If it overflows, look closer.
     if not np.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}: expected finite numbers, got {array[place]} at {place}")
