@@ -51,6 +51,28 @@ class Fast(Textbook):
     network, loss = fast.FastNetwork, staticmethod(fast.softmax_cross_entropy)
 
 
+class FastSteps:
+    """The package: FastNetwork.sgd_step for every batch"""
+
+    def __init__(self, X, y, parameters):
+        self.X, self.T, self.rng = X, targets(y), np.random.default_rng(1)
+        self.network = fast.FastNetwork(parameters, ACTIVATIONS)
+
+    def _step(self, X, T):
+        self.network.sgd_step(fast.softmax_cross_entropy, X, T, RATE)
+
+    def step(self, X, y):
+        self._step(X, targets(y))
+
+    def epoch(self):
+        for rows in datasets.batches(len(self.X), BATCH, self.rng):
+            self._step(self.X.take(rows, axis=0), self.T.take(rows, axis=0))
+        return len(self.X)
+
+    def trained(self):
+        return self.network.parameters
+
+
 class Products:
     """The eight matrix products of a step, and nothing else"""
 
@@ -338,6 +360,7 @@ class PerExample:
 
 
 CONTENDERS = {
+    "sgd_step": FastSteps,
     "FastNetwork": Fast,
     "bare products": Products,
     "Network": Textbook,

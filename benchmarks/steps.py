@@ -1,4 +1,4 @@
-"""From the textbook's step to the fast one: the same update in five forms, each built on the last.
+"""From the textbook's step to the fast one: the same update in six forms, each built on the last.
 
 The forms are those of the chapter on fast training, taken from its cells with the tag "timed". Each
 is a function of the parameters that returns a function ``gradients(X, T)``, which returns the loss
@@ -58,6 +58,9 @@ class Steps:
         self.steps = {"bare products": self._products(start)}
         for name, form in forms_of_the_chapter().items():
             self.steps[name] = self._step(name, form, [p.copy() for p in start])
+        network = fast.FastNetwork([p.copy() for p in start], ACTIVATIONS)
+        loss = fast.softmax_cross_entropy
+        self.steps["sgd_step"] = lambda X, T: network.sgd_step(loss, X, T, RATE)
 
     def _products(self, parameters):
         bare = Products(self.X[:BATCH], None, parameters)
@@ -97,4 +100,4 @@ class Steps:
 
     def how(self):
         """Return one line on each form."""
-        return FORMS
+        return FORMS | {"sgd_step": "the update folded into the products: FastNetwork.sgd_step"}

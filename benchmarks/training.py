@@ -29,7 +29,7 @@ from tqdm import tqdm
 from workers import Worker, WorkerError
 
 OUTPUT = Path(__file__).parents[1] / "code" / "backprop" / "data" / "speed.json"
-OURS = "FastNetwork"
+OURS = "sgd_step"
 FULL_EPOCH = 60000
 LEAST_ACCURACY = 0.9
 STEPS_PER_TURN = 20
@@ -148,7 +148,7 @@ def print_race(results, threads):
         "",
         "samples/s",
         "10 to 90 %",
-        "FastNetwork's ratio",
+        "sgd_step's ratio",
         "by CPU time",
         "processors",
         "peak MB",

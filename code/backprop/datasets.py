@@ -121,7 +121,7 @@ def digits_results() -> dict[str, Any]:
 
 
 def speed_results() -> dict[str, Any]:
-    """Return what `make speed` found: seconds, ratios, versions."""
+    """Return what `make speed` found, for each kernel of OpenBLAS: rates, ratios, versions."""
     return _results(SPEED_RESULTS_FILE)
 
 

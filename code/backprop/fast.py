@@ -38,7 +38,7 @@ class FastNetwork(Network):
 
     `loss_and_gradients` takes and gives what `Network`'s does, to rounding. But it overwrites the
     gradients that it gave before, does not search X for NaN, and leaves inputs that are zero in
-    the whole batch out of the products.
+    the whole batch out of the products. `sgd_step` updates the parameters, too.
     """
 
     def __init__(self, parameters: Sequence[npt.ArrayLike], activations: Sequence[str]) -> None:
@@ -61,11 +61,56 @@ class FastNetwork(Network):
         The loss gets logits in memory that it may change: `softmax_cross_entropy` above does.
         Shapes and arguments are those of `Network.loss_and_gradients`.
         """
+        value, active, inputs, _, deltas = self._walk(loss, X, T, masks)
+        for layer, (A, delta) in enumerate(zip(inputs, deltas, strict=True)):
+            dW, db = self.gradients[2 * layer : 2 * layer + 2]
+            delta.sum(axis=0, out=db)
+            if layer == 0:
+                dW.fill(0)
+                dW[active] = A.T @ delta
+            else:
+                np.matmul(A.T, delta, out=dW)
+        return value, self.gradients
+
+    def sgd_step(
+        self,
+        loss: Loss,
+        X: npt.ArrayLike,
+        T: npt.ArrayLike,
+        learning_rate: float,
+        masks: Sequence[Array] | None = None,
+    ) -> float:
+        """Make one step of plain gradient descent and return the loss before it (eq: sgd).
+
+        The rate goes into the small deltas and not into the large gradients, and weights whose
+        gradient is zero are not touched. Arguments are those of `loss_and_gradients`.
+        """
+        value, active, inputs, weights, deltas = self._walk(loss, X, T, masks)
+        for layer, (A, W, delta) in enumerate(zip(inputs, weights, deltas, strict=True)):
+            delta *= learning_rate
+            W -= A.T @ delta
+            self.parameters[2 * layer + 1] -= delta.sum(axis=0)
+        self.parameters[0][active] = weights[0]
+        return value
+
+    def _walk(
+        self, loss: Loss, X: npt.ArrayLike, T: npt.ArrayLike, masks: Sequence[Array] | None
+    ) -> tuple[float, npt.NDArray[np.intp], list[Array], list[Array], list[Array]]:
+        """Go forward and back; return the loss, and what every gradient is a product of.
+
+        Returns
+        -------
+        value : float
+        active : ndarray of int
+            The inputs that are not zero in the whole batch.
+        inputs, weights, deltas : list of ndarray
+            Of each layer. The first layer's inputs and weights are copies of the active ones.
+        """
         A = np.asarray(X)
         if A.ndim != 2 or A.shape[1] != len(self.parameters[0]):
             raise ValueError(f"X: expected (N, {len(self.parameters[0])}), got {A.shape}")
         same_dtype("X", A, self.dtype)
-        outputs, slopes = self._memory(len(A))
+        outputs, deltas = self._memory(len(A))
         if masks is not None:
             A = A * masks[0]
         active = np.flatnonzero((A != 0).any(axis=0))
@@ -82,23 +127,16 @@ class FastNetwork(Network):
 
         value, delta = loss(outputs[-1], T)
 
-        for layer in reversed(range(len(weights))):
-            dW, db = self.gradients[2 * layer : 2 * layer + 2]
-            delta.sum(axis=0, out=db)
-            if layer == 0:
-                dW.fill(0)
-                dW[active] = inputs[0].T @ delta
-                break
-            np.matmul(inputs[layer].T, delta, out=dW)
-            dA = np.matmul(delta, weights[layer].T, out=slopes[layer - 1])
+        deltas = [*deltas, delta]
+        for layer in reversed(range(1, len(weights))):
+            dA = np.matmul(deltas[layer], weights[layer].T, out=deltas[layer - 1])
             dA *= inputs[layer] > 0
             if masks is not None:
                 dA *= masks[layer]
-            delta = dA
-        return value, self.gradients
+        return value, active, inputs, weights, deltas
 
     def _memory(self, n: int) -> tuple[list[Array], list[Array]]:
-        """Return the layers' outputs and the slopes of the hidden ones, for n examples."""
+        """Return memory for the layers' outputs and for the hidden ones' deltas, for n examples."""
         if n not in self.memory:
             shapes = [(n, len(b)) for b in self.parameters[1::2]]
             self.memory[n] = (

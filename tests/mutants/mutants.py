@@ -2386,29 +2386,29 @@ GRADIENT_MUTANTS = [
     Mutant(
         "weight gradient turned round",
         "fast.py",
-        "inputs[0].T @ delta",
-        "-inputs[0].T @ delta",
+        "dW[active] = A.T @ delta",
+        "dW[active] = -A.T @ delta",
         SIGN,
     ),
     Mutant(
         "gradient of the deeper weights added up",
         "fast.py",
-        "np.matmul(inputs[layer].T, delta, out=dW)",
-        "dW += inputs[layer].T @ delta",
+        "np.matmul(A.T, delta, out=dW)",
+        "dW += A.T @ delta",
         RESUME,
     ),
     Mutant(
         "gradient of the first weights added up",
         "fast.py",
-        "dW.fill(0)\n                dW[active] = inputs[0].T @ delta",
-        "dW[active] += inputs[0].T @ delta",
+        "dW.fill(0)\n                dW[active] = A.T @ delta",
+        "dW[active] += A.T @ delta",
         RESUME,
     ),
     Mutant(
         "all columns in the place of the active ones",
         "fast.py",
-        "dW[active] = inputs[0].T @ delta",
-        "dW[: len(active)] = inputs[0].T @ delta",
+        "dW[active] = A.T @ delta",
+        "dW[: len(active)] = A.T @ delta",
         "rows and columns left out, but not put back in place",
     ),
     Mutant(
@@ -2502,6 +2502,41 @@ GRADIENT_MUTANTS = [
         "sums = z.sum(axis=0, keepdims=True).sum() / len(z) * np.ones((len(z), 1), z.dtype)",
         "slip of an axis",
     ),
+    Mutant(
+        "step: uphill",
+        "fast.py",
+        "W -= A.T @ delta",
+        "W += A.T @ delta",
+        SIGN,
+    ),
+    Mutant(
+        "step: no rate",
+        "fast.py",
+        "            delta *= learning_rate\n",
+        "",
+        LEFT_OUT,
+    ),
+    Mutant(
+        "step: biases without the rate",
+        "fast.py",
+        "-= delta.sum(axis=0)",
+        "-= delta.sum(axis=0) / learning_rate",
+        FACTOR,
+    ),
+    Mutant(
+        "step: biases stay",
+        "fast.py",
+        "            self.parameters[2 * layer + 1] -= delta.sum(axis=0)\n",
+        "",
+        "dragen1860, Deep-Learning-with-TensorFlow-book issue 217: biases never updated",
+    ),
+    Mutant(
+        "step: first layer stays",
+        "fast.py",
+        "        self.parameters[0][active] = weights[0]\n",
+        "",
+        "a copy updated in place of the weights",
+    ),
     # training
     Mutant(
         "penalties: l1 and l2 exchanged",
@@ -2544,6 +2579,7 @@ GRADIENT_MUTANTS = [
         "self.network.loss_and_gradients(self.loss, X, T, masks)",
         "self.network.loss_and_gradients(self.loss, X, T)",
         LEFT_OUT,
+    ),
     # data_parallel
     Mutant(
         "plain mean of the shards",
@@ -3545,21 +3581,21 @@ OTHER_MUTANTS = [
     Mutant(
         "nan and infinity",
         "validation.py",
-        "if not np.isfinite(array).all():",
+        "if not np.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():",
         "if False:",
         UNCHECKED,
     ),
     Mutant(
         "infinity",
         "validation.py",
-        "if not np.isfinite(array).all():",
+        "if not np.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():",
         "if np.isnan(array).any():",
         UNCHECKED,
     ),
     Mutant(
         "one finite number is enough",
         "validation.py",
-        "if not np.isfinite(array).all():",
+        "if not np.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():",
         "if not np.isfinite(array).any():",
         UNCHECKED,
     ),
@@ -5277,8 +5313,8 @@ OTHER_MUTANTS = [
     Mutant(
         "memory of the first batch",
         "fast.py",
-        "outputs, slopes = self._memory(len(A))",
-        "outputs, slopes = self._memory(next(iter(self.memory), len(A)))",
+        "outputs, deltas = self._memory(len(A))",
+        "outputs, deltas = self._memory(next(iter(self.memory), len(A)))",
         "buffers of another length",
     ),
     Mutant(
@@ -5383,8 +5419,8 @@ OTHER_MUTANTS = [
     Mutant(
         "inputs and targets from different rows",
         "training.py",
-        "X[rows], T[rows]",
-        "X[rows], T[np.sort(rows)]",
+        "X.take(rows, axis=0), T.take(rows, axis=0)",
+        "X.take(rows, axis=0), T.take(np.sort(rows), axis=0)",
         "images that lose their labels",
     ),
     Mutant(
@@ -5938,6 +5974,8 @@ OTHER_MUTANTS = [
         "checkpoints.py",
         "        if f.init:  #",
         "        if False:  #",
+        UNCHECKED,
+    ),
     # data_parallel
     Mutant(
         "ring without addition",

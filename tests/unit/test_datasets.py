@@ -363,8 +363,11 @@ def test_results_keep_what_the_course_promises():
 
 
 def test_speed_results_hold_both_thread_counts():
-    speed = datasets.speed_results()
-    assert set(speed["contenders"]) == set(speed["steps"]) == {"1", "2"}
+    runs = datasets.speed_results()
+    assert "own choice" in runs
+    for run in runs.values():
+        assert set(run["contenders"]) == set(run["steps"]) == {"1", "2"}
+        assert {"sgd_step", "bare products", "Keras fit"} <= set(run["contenders"]["1"])
 
 
 @pytest.mark.parametrize("loader", ["digits_results", "speed_results", "digit_reader"])

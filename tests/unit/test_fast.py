@@ -9,6 +9,7 @@ import pytest
 from backprop import fast, gradcheck, losses
 from backprop.fast import FastNetwork
 from backprop.network import Network, dense_backward, dense_forward
+from backprop.optimizers import SGD
 from backprop.regularization import dropout_mask
 
 # Relative to the largest entry: sums of some hundred products, in another order.
@@ -262,3 +263,34 @@ def test_it_is_a_network(tmp_path):
     X, _ = batch(5)
     readable = Network(network.parameters, network.activations)
     np.testing.assert_array_equal(network.forward(X)[-1], readable.forward(X)[-1])
+
+
+# One step of descent
+
+
+@every_dtype
+@pytest.mark.parametrize("sizes", [[30, 4], SIZES])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_step_is_that_of_sgd(sizes, masked, dtype):
+    network, (X, T) = make(sizes, dtype), batch(7, sizes, dtype)
+    masks = masks_for(7, sizes, dtype) if masked else None
+    readable = Network([p.copy() for p in network.parameters], network.activations)
+    before = [p.copy() for p in network.parameters]
+    value, gradients = readable.loss_and_gradients(losses.softmax_cross_entropy, X, T, masks)
+    SGD(0.25).step(readable.parameters, gradients)
+    for _ in range(2):  # the second from where the first started
+        for p, was in zip(network.parameters, before, strict=True):
+            p[...] = was
+        got = network.sgd_step(fast.softmax_cross_entropy, X, T, 0.25, masks)
+        assert got == pytest.approx(value, rel=TOLERANCE[network.dtype])
+        assert_close(network.parameters, readable.parameters)
+
+
+def test_a_step_moves_no_weight_of_a_silent_input():
+    network, (X, T) = make(), batch(7)
+    silent = ~X.any(axis=0)
+    before = network.parameters[0].copy()
+    network.sgd_step(fast.softmax_cross_entropy, X, T, 0.25)
+    np.testing.assert_array_equal(network.parameters[0][silent], before[silent])
+    assert (network.parameters[0][~silent] != before[~silent]).any()
+    assert silent.any()
