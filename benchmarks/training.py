@@ -232,6 +232,8 @@ def measure(options):
     }
     with tempfile.TemporaryDirectory() as folder:
         for threads in [options.threads] if options.threads else [1, 2]:
+            for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+                os.environ.pop(name, None)  # OpenBLAS is to choose, unless a kernel is asked for
             os.environ.update(environment(threads, options.kernel))  # the workers inherit it
             preparation = Worker("preparation", contenders.Preparation, folder)
             preparation("write", options.examples)
@@ -255,8 +257,9 @@ def main():
     except KeyboardInterrupt:
         sys.exit("Stopped; nothing has been written.")
     # One entry for each kernel: a run with another one leaves the others where they are.
+    kernel = result["blas"][0].split()[-1]
     written = json.loads(options.output.read_bytes()) if options.output.exists() else {}
-    written[options.kernel or "own choice"] = result
+    written[kernel] = result
     options.output.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     print(f"\nBLAS: {', '.join(result['blas'])}. Written: {options.output.name}")
 
