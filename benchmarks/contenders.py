@@ -1,4 +1,4 @@
-"""One epoch of training the same network on the same data, in nine ways.
+"""One epoch of training the same network on the same data, in a dozen ways.
 
 A contender is made of images, digits and starting parameters. It has `step`, one update on a given
 batch; `epoch`, which shows every image once in a new order and returns how many there were; and

@@ -130,8 +130,10 @@ def train_all(mode, runs):
             bar = {"TQDM_POSITION": str(line), "TQDM_DESC": f"{name}, seed {seed}"}
             quiet = {"OPENBLAS_NUM_THREADS": "1", "TQDM_LEAVE": "0"}
             command = [sys.executable, __file__, mode, name, str(seed)]
-            subprocess.run(command, env=os.environ | bar | quiet, check=True)
-            lines.put(line)
+            try:
+                subprocess.run(command, env=os.environ | bar | quiet, check=True)
+            finally:  # or the runs that come next would wait for a line for ever
+                lines.put(line)
         return name, json.loads(place(mode, name, seed, "json").read_text())
 
     with ThreadPoolExecutor(2) as pool:
@@ -157,8 +159,8 @@ def main(mode):
         written["validation"] = section
     else:
         written["test"] = section
-        best = place(mode, "with augmentation", SEEDS[0], "weights.npz")
-        WEIGHTS.write_bytes(best.read_bytes())
+        first = place(mode, "with augmentation", SEEDS[0], "weights.npz")
+        WEIGHTS.write_bytes(first.read_bytes())
         written["weights SHA-256"] = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
     RESULTS.write_text(json.dumps(written, indent=1) + "\n")
     print(f"written: {RESULTS.name}" + ("" if mode == "choose" else f", {WEIGHTS.name}"))

@@ -230,10 +230,10 @@ def measure(options):
         "contenders": {},
         "steps": {},
     }
+    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+        os.environ.pop(name, None)  # OpenBLAS is to choose, unless a kernel is asked for
     with tempfile.TemporaryDirectory() as folder:
         for threads in [options.threads] if options.threads else [1, 2]:
-            for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-                os.environ.pop(name, None)  # OpenBLAS is to choose, unless a kernel is asked for
             os.environ.update(environment(threads, options.kernel))  # the workers inherit it
             preparation = Worker("preparation", contenders.Preparation, folder)
             preparation("write", options.examples)

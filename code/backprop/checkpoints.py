@@ -34,9 +34,14 @@ def save(trainer: Trainer, file: str | Path) -> None:
         "rng": trainer.rng.bit_generator.state,
     }
     text = json.dumps(state, default=lambda number: number.item())  # NumPy's numbers
+    write(file, state=np.array(text), **arrays)
+
+
+def write(file: str | Path, *arrays: Any, **named_arrays: Any) -> None:
+    """Write arrays into a file as `numpy.savez` does, but whole or not at all."""
     unfinished = Path(f"{file}.unfinished")
     with unfinished.open("wb") as stream:
-        np.savez(stream, state=np.array(text), **arrays)
+        np.savez(stream, *arrays, **named_arrays)
     os.replace(unfinished, file)
 
 

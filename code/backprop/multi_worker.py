@@ -24,7 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from backprop import datasets, tensorflow_twin  # before TensorFlow, whose settings it makes
+from backprop import (
+    checkpoints,
+    datasets,
+    tensorflow_twin,  # before TensorFlow, whose settings it makes
+)
 from backprop.data_parallel import shards
 from backprop.network import Network
 from backprop.validation import Array, whole_number
@@ -80,9 +84,7 @@ def examples() -> tuple[Array, Array]:
 
 def save(path: Path, run: Sequence[int], weights: Sequence[Any], velocities: Sequence[Any]) -> None:
     """Write a checkpoint. A program killed in the midst of this leaves the old one whole."""
-    partial = path.with_name("partial.npz")
-    np.savez(partial, np.array(run), *(v.numpy() for v in (*weights, *velocities)))
-    os.replace(partial, path)
+    checkpoints.write(path, np.array(run), *(v.numpy() for v in (*weights, *velocities)))
 
 
 def load(path: Path) -> tuple[list[int], list[Array], list[Array]]:
