@@ -11,6 +11,9 @@ from backprop.losses import Loss
 from backprop.network import Network
 from backprop.validation import Array, same_dtype
 
+# Rows of a weight matrix, the inputs that they are multiplied by, and these weights.
+Part = tuple[slice | npt.NDArray[np.intp], Array, Array]
+
 
 def softmax_cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
     """Do what `losses.softmax_cross_entropy` does, in the memory of the logits and unchecked.
@@ -38,7 +41,9 @@ class FastNetwork(Network):
 
     `loss_and_gradients` takes and gives what `Network`'s does, to rounding. But it overwrites the
     gradients that it gave before, does not search X for NaN, and leaves inputs that are zero in
-    the whole batch out of the products. `sgd_step` updates the parameters, too.
+    the whole batch out of the products. That is cheapest if the inputs that are seldom zero come
+    first, since those before the first zero one are not copied. `sgd_step` updates the parameters,
+    too.
     """
 
     def __init__(self, parameters: Sequence[npt.ArrayLike], activations: Sequence[str]) -> None:
@@ -61,15 +66,13 @@ class FastNetwork(Network):
         The loss gets logits in memory that it may change: `softmax_cross_entropy` above does.
         Shapes and arguments are those of `Network.loss_and_gradients`.
         """
-        value, active, inputs, _, deltas = self._walk(loss, X, T, masks)
-        for layer, (A, delta) in enumerate(zip(inputs, deltas, strict=True)):
+        value, layers, deltas = self._walk(loss, X, T, masks)
+        self.gradients[0].fill(0)
+        for layer, (parts, delta) in enumerate(zip(layers, deltas, strict=True)):
             dW, db = self.gradients[2 * layer : 2 * layer + 2]
             delta.sum(axis=0, out=db)
-            if layer == 0:
-                dW.fill(0)
-                dW[active] = A.T @ delta
-            else:
-                np.matmul(A.T, delta, out=dW)
+            for rows, A, _ in parts:
+                dW[rows] = A.T @ delta
         return value, self.gradients
 
     def sgd_step(
@@ -85,26 +88,29 @@ class FastNetwork(Network):
         The rate goes into the small deltas and not into the large gradients, and weights whose
         gradient is zero are not touched. Arguments are those of `loss_and_gradients`.
         """
-        value, active, inputs, weights, deltas = self._walk(loss, X, T, masks)
-        for layer, (A, W, delta) in enumerate(zip(inputs, weights, deltas, strict=True)):
+        value, layers, deltas = self._walk(loss, X, T, masks)
+        for layer, (parts, delta) in enumerate(zip(layers, deltas, strict=True)):
             delta *= learning_rate
-            W -= A.T @ delta
             self.parameters[2 * layer + 1] -= delta.sum(axis=0)
-        self.parameters[0][active] = weights[0]
+            for _, A, W in parts:
+                W -= A.T @ delta
+        rows, _, copied = layers[0][-1]
+        self.parameters[0][rows] = copied
         return value
 
     def _walk(
         self, loss: Loss, X: npt.ArrayLike, T: npt.ArrayLike, masks: Sequence[Array] | None
-    ) -> tuple[float, npt.NDArray[np.intp], list[Array], list[Array], list[Array]]:
+    ) -> tuple[float, list[list[Part]], list[Array]]:
         """Go forward and back; return the loss, and what every gradient is a product of.
 
         Returns
         -------
         value : float
-        active : ndarray of int
-            The inputs that are not zero in the whole batch.
-        inputs, weights, deltas : list of ndarray
-            Of each layer. The first layer's inputs and weights are copies of the active ones.
+        layers : list of list of (rows, inputs, weights)
+            Of each layer the parts of its product: which rows of W, their inputs, and themselves.
+            The first layer has one or two, the last of them copies; the others have one.
+        deltas : list of ndarray
+            Of each layer.
         """
         A = np.asarray(X)
         if A.ndim != 2 or A.shape[1] != len(self.parameters[0]):
@@ -113,14 +119,17 @@ class FastNetwork(Network):
         outputs, deltas = self._memory(len(A))
         if masks is not None:
             A = A * masks[0]
-        active = np.flatnonzero((A != 0).any(axis=0))
-        inputs = [A[:, active], *outputs[:-1]]
-        weights = [self.parameters[0].take(active, axis=0), *self.parameters[2::2]]
+        layers = [self._active_parts(A)]
+        for A, W in zip(outputs[:-1], self.parameters[2::2], strict=True):
+            layers.append([(slice(None), A, W)])
 
-        for layer, (A, W, Z) in enumerate(zip(inputs, weights, outputs, strict=True), 1):
+        for layer, (parts, Z) in enumerate(zip(layers, outputs, strict=True), 1):
+            (_, A, W), *rest = parts
             np.matmul(A, W, out=Z)
+            for _, A, W in rest:
+                Z += A @ W
             Z += self.parameters[2 * layer - 1]
-            if layer < len(weights):
+            if layer < len(layers):
                 np.maximum(Z, 0, out=Z)
                 if masks is not None:
                     Z *= masks[layer]
@@ -128,12 +137,26 @@ class FastNetwork(Network):
         value, delta = loss(outputs[-1], T)
 
         deltas = [*deltas, delta]
-        for layer in reversed(range(1, len(weights))):
-            dA = np.matmul(deltas[layer], weights[layer].T, out=deltas[layer - 1])
-            dA *= inputs[layer] > 0
+        for layer in reversed(range(1, len(layers))):
+            dA = np.matmul(deltas[layer], self.parameters[2 * layer].T, out=deltas[layer - 1])
+            dA *= outputs[layer - 1] > 0
             if masks is not None:
                 dA *= masks[layer]
-        return value, active, inputs, weights, deltas
+        return value, layers, deltas
+
+    def _active_parts(self, A: Array) -> list[Part]:
+        """Split the first layer's product into two parts without columns that are all zero.
+
+        The columns before the first one of zeros are used where they stand, so that this part of
+        the weights is not a copy; of the columns behind it, those with an entry are copied.
+        """
+        W, active = self.parameters[0], (A != 0).any(axis=0)
+        head = len(active) if active.all() else int(active.argmin())
+        rows = head + active[head:].nonzero()[0]
+        parts: list[Part] = [(rows, A[:, rows], W.take(rows, axis=0))]
+        if head:
+            parts.insert(0, (slice(head), A[:, :head], W[:head]))
+        return parts
 
     def _memory(self, n: int) -> tuple[list[Array], list[Array]]:
         """Return memory for the layers' outputs and for the hidden ones' deltas, for n examples."""

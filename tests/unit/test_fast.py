@@ -134,6 +134,46 @@ def test_columns_that_are_zero(kind):
     assert_like_the_network(make(), X[:n], T[:n], masks_for(n))
 
 
+@pytest.mark.parametrize("zeros", [[], [0], [4], [29], [5, 6, 20], range(10, 30), range(30)])
+def test_columns_before_the_first_zero_one_are_not_copied(zeros):
+    network, (X, T) = make(), batch(8, sparse=False)
+    X += 10
+    X[:, zeros] = 0
+    first = min(zeros, default=30)
+    *head, (rows, A, W) = network._active_parts(X)
+    assert rows.tolist() == [i for i in range(first, 30) if i not in zeros]
+    np.testing.assert_array_equal(A, X[:, rows])
+    np.testing.assert_array_equal(W, network.parameters[0][rows])
+    assert len(head) == (first > 0)
+    for rows, A, W in head:
+        assert rows == slice(first)
+        assert A.shape[1] == len(W) == first
+        assert np.shares_memory(A, X)
+        assert np.shares_memory(W, network.parameters[0])
+    assert_like_the_network(network, X, T)
+    before = [p.copy() for p in network.parameters]
+    _, gradients = network.loss_and_gradients(fast.softmax_cross_entropy, X, T)
+    expected = [p - 0.25 * g for p, g in zip(before, gradients, strict=True)]
+    network.sgd_step(fast.softmax_cross_entropy, X, T, 0.25)
+    assert_close(network.parameters, expected)
+
+
+@pytest.mark.equation("sorted-pixels")
+def test_sorted_inputs_give_sorted_gradients():
+    network, (X, T) = make(), batch(8)
+    W1, *others = (p.copy() for p in network.parameters)
+    order = np.argsort(-(X != 0).mean(axis=0), kind="stable")
+    assert (order != np.arange(30)).any()
+    sorted_network = FastNetwork([W1[order], *others], network.activations)
+    Z = dense_forward(X, W1, others[0])
+    np.testing.assert_allclose(dense_forward(X[:, order], W1[order], others[0]), Z, atol=1e-12)
+    expected = network.with_parameters([W1, *others])
+    value, (dW1, *rest) = expected.loss_and_gradients(losses.softmax_cross_entropy, X, T)
+    got, found = sorted_network.loss_and_gradients(fast.softmax_cross_entropy, X[:, order], T)
+    assert got == pytest.approx(value, rel=1e-12)
+    assert_close(found, [dW1[order], *rest])
+
+
 def test_a_gradient_of_zero_takes_the_place_of_an_earlier_one():
     network, (X, T) = make(), batch(8, sparse=False)
     network.loss_and_gradients(fast.softmax_cross_entropy, X, T)
