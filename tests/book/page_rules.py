@@ -19,6 +19,7 @@ FOREIGN_CSS = re.compile(r"(?:url\(|@import)\s*['\"]?\s*((?:https?:)?//[^'\")\s]
 
 LATEX = re.compile(r"\$\$|\\[a-zA-Z]+|\\[()\[\]]|\$[^\s$]+\$")
 LEFT_OVER = re.compile(r"\?\?|:::|\{(?:eq|ref|numref|cite|doc|term|glue)\b[^}]*\}")
+LOOSE_PERCENT = re.compile(r"\d %")
 FILE_NAME = re.compile(r".+\.(?:png|svg|jpe?g|gif|webp)", re.IGNORECASE)
 LAUNCHERS = re.compile(r"colab\.research\.google\.com|mybinder\.org")
 
@@ -102,6 +103,10 @@ def shows_no_left_overs(page):
     return [f"left over: {text!r}" for text in found]
 
 
+def keeps_percent_signs_with_their_numbers(page):
+    return [f"may be broken: {text!r}" for text in prose(page, LOOSE_PERCENT)]
+
+
 def shows_no_error_of_the_builder(page):
     return [
         f"message of the builder: {box.get_text(' ', strip=True)[:80]!r}"
@@ -138,6 +143,7 @@ RULES = [
     has_alt_texts,
     shows_no_raw_latex,
     shows_no_left_overs,
+    keeps_percent_signs_with_their_numbers,
     shows_no_error_of_the_builder,
     has_one_search_field,
     has_unique_ids,

@@ -29,6 +29,14 @@ async function look(page, width) {
     (element) => element.checkVisibility({ visibilityProperty: true }) && element.offsetHeight
   );
   const root = inside.documentElement;
+  const isTorn = (math) => {
+    const text = math.nextSibling;
+    if (text?.nodeType !== Node.TEXT_NODE || !/^\\S/.test(text.data)) return false;
+    const range = inside.createRange();
+    range.setStart(text, 0);
+    range.setEnd(text, 1);
+    return range.getBoundingClientRect().left < math.getBoundingClientRect().right - 1;
+  };
   const found = {
     page, width,
     searches: visible(".search-button__button, input[type=search]").length,
@@ -36,6 +44,11 @@ async function look(page, width) {
     formulas: inside.querySelectorAll(".math").length,
     drawn: inside.querySelectorAll("mjx-container").length,
     wrong: inside.querySelectorAll("mjx-container:has([data-mjx-error], [fill=red])").length,
+    torn: visible("span.math").filter(isTorn).length,
+    cut: visible("div.math, pre").filter(
+      (box) => box.scrollWidth > box.clientWidth + 1
+        && !box.closest(".cell_output .highlight-python")
+    ).length,
     overflow: root.scrollWidth - root.clientWidth,
     foreign: frame.contentWindow.performance.getEntriesByType("resource")
       .map((entry) => entry.name).filter((name) => !/^(file|data|blob):/.test(name)),
@@ -50,6 +63,11 @@ async function look(page, width) {
 })();
 </script>
 """
+
+# A formula that fills the line, and a comma that finds no place behind it.
+TORN = '<span class="math"><span style="display: inline-block; width: 390px">x</span></span>, y'
+
+WIDE = f'<pre style="overflow-x: auto">{"long" * 30}</pre>'
 
 
 def visit(folder, pages):
@@ -87,7 +105,7 @@ def test_no_script_fails(seen):
 @needs_browser
 @pytest.mark.parametrize(
     ("what", "expected"),
-    [("searches", 1), ("bars", 0), ("wrong", 0), ("overflow", 0), ("foreign", [])],
+    [("searches", 1), ("bars", 0), ("wrong", 0), ("torn", 0), ("overflow", 0), ("foreign", [])],
 )
 def test_pages_show(seen, what, expected):
     found, _ = seen
@@ -101,6 +119,14 @@ def test_every_formula_is_drawn(seen):
     undrawn = [page for page in found if page["drawn"] != page["formulas"]]
     assert not undrawn
     assert any(page["formulas"] for page in found)
+
+
+@needs_browser
+def test_a_wide_screen_shows_code_and_formulas_whole(seen):
+    """Eighty columns fit; the sources of the package, which are wider, scroll."""
+    found, _ = seen
+    cut = [(page["page"], page["cut"]) for page in found if page["width"] == 1280 and page["cut"]]
+    assert not cut
 
 
 @needs_browser
@@ -118,6 +144,12 @@ def test_every_formula_is_drawn(seen):
         ('<p class="math">\\(x\\)</p>', "wrong", 0),
         ('<p class="math">\\(\\frac{1}\\)</p>', "wrong", 1),
         ('<p class="math">\\(\\nosuchmacro\\)</p>', "wrong", 1),
+        (f'<p>{"x" * 50} <span class="math">\\(a\\)</span>, b</p>', "torn", 0),
+        (TORN, "torn", 1),
+        (f'<span style="white-space: nowrap">{TORN}</span>', "torn", 0),
+        (WIDE, "cut", 1),
+        (WIDE.replace("long", "s"), "cut", 0),
+        (f'<div class="cell_output"><div class="highlight-python">{WIDE}</div></div>', "cut", 0),
         ("<p>All is well.</p>", "overflow", 0),
         ('<p style="width: 500px">Wide</p>', "overflow", 110),
         ("<p>All is well.</p>", "foreign", []),

@@ -17,7 +17,7 @@ GOOD = """<!DOCTYPE html>
 <form><input type="search" name="q"></form>
 <article>
 <h1>The chain rule<a class="headerlink" href="#">#</a></h1>
-<p id="start">A formula: <span class="math">\\(\\frac{a}{b}\\)</span>, a price of $5 or $6?</p>
+<p id="start">Look: <span class="math">\\(\\frac{a}{b}\\)</span>, a price of $5, $6, 7\u00a0%?</p>
 <div class="math">$$\\begin{aligned}a\\end{aligned}$$</div>
 <pre>re.compile("\\d+??")  # {eq}</pre>
 <img src="net.svg" alt="A network of four nodes.">
@@ -68,6 +68,7 @@ CASES = [
     ("shows_no_left_overs", END, "<p>{eq}<code>softmax</code></p>"),
     ("shows_no_left_overs", END, "<p>:::{note}</p>"),
     ("shows_no_left_overs", END, "<pre># NBVAL_IGNORE_OUTPUT</pre>"),
+    ("keeps_percent_signs_with_their_numbers", END, "<p>about 5 % of it</p>"),
     ("shows_no_error_of_the_builder", END, '<div class="system-message">Error</div>'),
     ("shows_no_error_of_the_builder", END, '<span class="problematic">[?]</span>'),
     ("has_one_search_field", '<input type="search" name="q">', ""),
