@@ -175,7 +175,7 @@ def test_operations_of_a_step():
     assert count == 6 * n * sum(D * H for D, H in layers)
 
 
-@pytest.mark.equation("break-even")
+@pytest.mark.equation("equal-times")
 @pytest.mark.parametrize("P", [266_610, 7_000_000_000])
 @pytest.mark.parametrize("K", [2, 8])
 def test_the_batch_at_which_both_take_equally_long(K, P):
@@ -193,3 +193,13 @@ def test_the_speed_up_that_no_number_of_workers_reaches(P):
     assert speed_ups == sorted(speed_ups)
     assert speed_ups[0] == pytest.approx(1)
     assert 0.99 * limit < speed_ups[-1] < limit
+
+
+@pytest.mark.equation("speed-up-at-all")
+@pytest.mark.parametrize("K", [2, 8, 1000])
+@pytest.mark.parametrize("ratio", [0.999, 1.001])
+def test_several_workers_are_faster_than_one_or_none_are(ratio, K):
+    P, c, F, B = 266_610, 4, 5e10, 1.25e8
+    N = ratio * c * F / (3 * B)
+    one, several = 6 * N * P / F, 6 * N * P / (K * F) + ring_seconds(K, 0, c * P, B)
+    assert (several < one) == (ratio > 1)
