@@ -89,5 +89,5 @@ pins: python ## refresh the pinned packages in requirements/
 	@"$(PYTHON)" tools/environment.py pins
 	@"$(RUN)" tools/pins.py
 
-clean: ## remove the built book, the scratch text and the environments
+clean: ## remove the built book, scratch text, checkpoints of make digits, and the environments
 	rm -rf _build build .venv .venv-speed

@@ -12,7 +12,6 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
-from threadpoolctl import threadpool_info
 from workers import peak_memory
 
 from backprop import datasets, fast, losses, optimizers, training
@@ -442,6 +441,8 @@ class Entry:
         self.X = self.y = None  # from here on, only what the contender needs itself
         for _ in range(epochs):
             self.contender.epoch()
+        from threadpoolctl import threadpool_info
+
         for pool in threadpool_info():
             if pool["num_threads"] > self.threads:
                 raise RuntimeError(f"uses {pool['num_threads']} threads of {pool['internal_api']}")
@@ -472,6 +473,8 @@ class Entry:
 
     def blas(self):
         """Return name, version and kernel of NumPy's library for matrix products."""
+        from threadpoolctl import threadpool_info
+
         return [
             " ".join(str(pool[key]) for key in ("internal_api", "version", "architecture"))
             for pool in threadpool_info()

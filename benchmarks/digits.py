@@ -10,11 +10,11 @@ checkpoint, in build/digits. Results go to code/backprop/data/digits.json, and t
 the first seed with augmentation to digits.npz beside it.
 """
 
+import argparse
 import hashlib
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +23,7 @@ from queue import SimpleQueue
 from time import perf_counter
 
 import numpy as np
+from workers import peak_memory
 
 from backprop import datasets, fast, optimizers, schedules, training
 from backprop.augmentation import Augmentation
@@ -56,6 +57,7 @@ CANDIDATES = {
     "60 epochs, neither": SHORT | {"l2": 0.0, "dropout": []},
     "60 epochs, much dropout": SHORT | {"l2": 2.5e-5, "dropout": [0.2, 0.5, 0.5]},
 }
+SETTINGS = {"test": FINAL, "choose": CANDIDATES}
 
 
 def trainer(settings, seed, n):
@@ -88,11 +90,12 @@ def train(mode, name, seed):
     if mode == "choose":
         order = np.random.default_rng(12345).permutation(len(T_train))
         judged, trained = order[:HELD_OUT], order[HELD_OUT:]
-        settings, X, T = CANDIDATES[name], digits.X_train[trained], T_train[trained]
+        X, T = digits.X_train[trained], T_train[trained]
         held_out = digits.X_train[judged], T_train[judged]
     else:
-        settings, X, T = FINAL[name], digits.X_train, T_train
+        X, T = digits.X_train, T_train
         held_out = digits.X_test, T_test
+    settings = SETTINGS[mode][name]
     run = trainer(settings, seed, len(X))
     checkpoint = place(mode, name, seed, "npz")
     resumed, start = checkpoint.exists(), perf_counter()
@@ -105,10 +108,18 @@ def train(mode, name, seed):
         "errors": round(len(held_out[0]) * (1 - accuracy)),
         "training loss": history[-1]["loss"],
         "seconds": seconds,
-        "peak MB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak MB": round(peak_memory()),
     }
     run.network.save(place(mode, name, seed, "weights.npz"))
-    place(mode, name, seed, "json").write_text(json.dumps(result))
+    text = json.dumps({"settings": settings, "result": result})
+    place(mode, name, seed, "json").write_text(text)
+
+
+def result_of(mode, name, seed):
+    """Return the result of a run, or None if it has not been done with the present settings."""
+    file = place(mode, name, seed, "json")
+    found = json.loads(file.read_text()) if file.exists() else {}
+    return found.get("result") if found.get("settings") == SETTINGS[mode][name] else None
 
 
 def place(mode, name, seed, ending):
@@ -125,16 +136,16 @@ def train_all(mode, runs):
 
     def start(run):
         name, seed = run
-        if not place(mode, name, seed, "json").exists():
+        if result_of(mode, name, seed) is None:
             line = lines.get()
             bar = {"TQDM_POSITION": str(line), "TQDM_DESC": f"{name}, seed {seed}"}
             quiet = {"OPENBLAS_NUM_THREADS": "1", "TQDM_LEAVE": "0"}
-            command = [sys.executable, __file__, mode, name, str(seed)]
+            command = [sys.executable, __file__, mode, "--run", name, str(seed)]
             try:
                 subprocess.run(command, env=os.environ | bar | quiet, check=True)
             finally:  # or the runs that come next would wait for a line for ever
                 lines.put(line)
-        return name, json.loads(place(mode, name, seed, "json").read_text())
+        return name, result_of(mode, name, seed)
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(start, runs))
@@ -142,9 +153,12 @@ def train_all(mode, runs):
 
 def main(mode):
     """Train, print a table, and write the results."""
-    settings = CANDIDATES if mode == "choose" else FINAL
+    settings = SETTINGS[mode]
     seeds = SEEDS[:1] if mode == "choose" else SEEDS
-    found = train_all(mode, [(name, seed) for name in settings for seed in seeds])
+    try:
+        found = train_all(mode, [(name, seed) for name in settings for seed in seeds])
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"Error: a run has failed, see above: {' '.join(error.cmd[2:])}")
     section = {
         name: {"settings": settings[name], "runs": [run for n, run in found if n == name]}
         for name in settings
@@ -154,11 +168,11 @@ def main(mode):
         shares = [100 * run["accuracy"] for run in results["runs"]]
         print(f"{name:<28}", *(f"{s:.2f}" for s in shares), f"  {np.mean(shares):.3f}")
     written = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    written["versions"] = {"Python": platform.python_version(), "NumPy": np.__version__}
-    if mode == "choose":
-        written["validation"] = section
-    else:
-        written["test"] = section
+    judge = "validation" if mode == "choose" else "test"
+    written[judge] = section
+    versions = {"Python": platform.python_version(), "NumPy": np.__version__}
+    written["versions"] = written.get("versions", {}) | {judge: versions}
+    if mode == "test":
         first = place(mode, "with augmentation", SEEDS[0], "weights.npz")
         WEIGHTS.write_bytes(first.read_bytes())
         written["weights SHA-256"] = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
@@ -167,7 +181,13 @@ def main(mode):
 
 
 if __name__ == "__main__":
-    mode, *run = sys.argv[1:] or ["test"]
-    if mode not in ("choose", "test"):
-        sys.exit(f"expected choose or test, got {mode}")
-    train(mode, run[0], int(run[1])) if run else main(mode)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("mode", nargs="?", choices=SETTINGS, default="test")
+    parser.add_argument("--run", nargs=2, metavar=("NAME", "SEED"), help="do this one only")
+    given = parser.parse_args()
+    if given.run:
+        train(given.mode, given.run[0], int(given.run[1]))
+    else:
+        main(given.mode)

@@ -6,8 +6,8 @@ Batch 32, 100 steps, 128 units and inputs, float32, one thread. The contenders t
 a busy machine slows all of them alike; compare the ratios, not the times.
 """
 
+import argparse
 import os
-import sys
 from time import perf_counter
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -83,4 +83,8 @@ def main(rounds):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 30)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rounds", type=int, nargs="?", default=30, help="how often each is timed")
+    if (rounds := parser.parse_args().rounds) < 1:
+        parser.error(f"expected at least one round, got {rounds}")
+    main(rounds)

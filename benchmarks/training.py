@@ -69,7 +69,7 @@ def pin(threads):
 
 
 def race(folder, threads, rounds, examples):
-    """Let all contenders train in turns; return a dict of results by name."""
+    """Let all contenders train in turns; return results by name, and the BLAS that NumPy uses."""
     names = list(contenders.CONTENDERS)
     warm_up = -(-FULL_EPOCH // examples)  # so that all have seen as much as in one full epoch
     with ExitStack() as stack:
@@ -193,11 +193,10 @@ def processor():
     """Return the name of the processor's model."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(
-            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
-        )
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    except OSError:  # not Linux
+        names = []
+    return (names and names[0]) or platform.processor() or platform.machine()
 
 
 def versions():
@@ -222,6 +221,11 @@ def arguments():
         parser.error(f"expected --rounds of at least 1 and --examples of 1000 to {FULL_EPOCH}")
     if values.examples % contenders.BATCH:
         parser.error(f"expected --examples to be a multiple of {contenders.BATCH}")
+    try:  # now, and not when all has been measured
+        values.written = json.loads(values.output.read_bytes()) if values.output.exists() else {}
+        values.output.parent.resolve(strict=True)
+    except (OSError, ValueError) as error:
+        parser.error(f"--output {values.output}: {error}")
     return values
 
 
@@ -269,8 +273,7 @@ def main():
         sys.exit("Stopped; nothing has been written.")
     # One entry for each kernel: a run with another one leaves the others where they are.
     kernel = result["blas"][0].split()[-1]
-    written = json.loads(options.output.read_bytes()) if options.output.exists() else {}
-    written[kernel] = result
+    written = options.written | {kernel: result}
     options.output.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     print(f"\nBLAS: {', '.join(result['blas'])}. Written: {options.output.name}")
 

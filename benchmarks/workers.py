@@ -18,21 +18,26 @@ class WorkerError(Exception):
     """A worker could not do what it was told; the message says which, and why."""
 
 
+def attempt(function, *values):
+    """Return whether a call succeeds, and its result or what went wrong."""
+    try:
+        return True, function(*values)
+    except ImportError as error:
+        return False, f"{error}: is it installed? (benchmarks/requirements.txt)"
+    except Exception:
+        return False, traceback.format_exc(limit=-3)
+
+
 def serve(connection, make, arguments):
     """Make an object, then call its methods as they are asked for, in a worker's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends this one
-    try:
-        work = make(*arguments)
-        connection.send((True, None))
-        while True:
+    fine, work = attempt(make, *arguments)
+    with suppress(EOFError, OSError):  # the parent has closed the pipe, or is gone
+        connection.send((fine, None if fine else work))
+        while fine:
             method, values = connection.recv()
-            connection.send((True, getattr(work, method)(*values)))
-    except (EOFError, OSError):  # the parent has closed the pipe, or is gone
-        pass
-    except ImportError as error:
-        connection.send((False, f"{error}: is it installed? (benchmarks/requirements.txt)"))
-    except Exception:
-        connection.send((False, traceback.format_exc(limit=-3)))
+            fine, result = attempt(getattr(work, method), *values)
+            connection.send((fine, result))
 
 
 class Worker:
