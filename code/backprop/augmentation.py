@@ -85,6 +85,8 @@ def elastic_displacements(n: int, rng: np.random.Generator, alpha: float, sigma:
     """
     whole_number("n", n, least=1)
     generator("rng", rng)
+    if not sigma > 0:
+        raise ValueError(f"sigma: expected a number above 0, got {sigma!r}")
     distance = np.subtract.outer(np.arange(SIDE), np.arange(SIDE))
     gauss = np.exp(-((distance / sigma) ** 2) / 2) / (math.sqrt(2 * math.pi) * sigma)
     displacements: Array = alpha * (gauss @ rng.uniform(-1, 1, (2, n, SIDE, SIDE)) @ gauss.T)

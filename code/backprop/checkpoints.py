@@ -6,11 +6,14 @@ was never interrupted.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
+import zipfile
 from dataclasses import fields
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,10 +42,20 @@ def save(trainer: Trainer, file: str | Path) -> None:
 
 def write(file: str | Path, *arrays: Any, **named_arrays: Any) -> None:
     """Write arrays into a file as `numpy.savez` does, but whole or not at all."""
+    if not Path(file).parent.is_dir():
+        raise FileNotFoundError(f"{file}: there is no folder {Path(file).parent}")
     unfinished = Path(f"{file}.unfinished")
     with unfinished.open("wb") as stream:
         np.savez(stream, *arrays, **named_arrays)
     os.replace(unfinished, file)
+
+
+def read(file: str | Path) -> dict[str, Any]:
+    """Return the arrays that `write` wrote, by name. A damaged file can raise almost anything."""
+    if not zipfile.is_zipfile(file):  # NumPy would take it for a pickle
+        raise ValueError("no archive of arrays")
+    with np.load(file, allow_pickle=False) as saved:
+        return {name: saved[name] for name in saved.files}
 
 
 def load(trainer: Trainer, file: str | Path) -> None:
@@ -51,12 +64,11 @@ def load(trainer: Trainer, file: str | Path) -> None:
     Raises
     ------
     ValueError
-        If the file is no checkpoint, or one of a run with other settings. Nothing has been
-        changed then.
+        If the file is no checkpoint, or one of a run with other settings, or of fewer epochs than
+        the trainer has made. Nothing has been changed then.
     """
     try:
-        with np.load(file, allow_pickle=False) as saved:
-            arrays = {name: saved[name] for name in saved.files}
+        arrays = read(file)
         state: dict[str, Any] = json.loads(str(arrays["state"]))
         theirs, history, iterations = (state[k] for k in ("settings", "history", "iterations"))
         parameters = [arrays[f"parameter_{i}"] for i in range(len(theirs["shapes"]))]
@@ -67,7 +79,7 @@ def load(trainer: Trainer, file: str | Path) -> None:
         ]
         rng = np.random.default_rng()
         rng.bit_generator.state = state["rng"]
-    except Exception as error:  # a damaged archive can raise almost anything
+    except Exception as error:
         raise ValueError(f"{file}: not a checkpoint ({error})") from error
     for name, value in settings(trainer).items():
         if theirs.get(name) != value:
@@ -75,6 +87,11 @@ def load(trainer: Trainer, file: str | Path) -> None:
                 f"{file}: a run with {name} {theirs.get(name)!r}, and this one has"
                 f" {value!r}; name another file, or delete this one"
             )
+    if len(history) < len(trainer.history):
+        raise ValueError(
+            f"{file}: a run of {len(history)} epochs, and this one has made"
+            f" {len(trainer.history)}; name another file, or take a new Trainer"
+        )
     for p, saved_p in zip(trainer.network.parameters, parameters, strict=True):
         p[...] = saved_p
     trainer.optimizer.state, trainer.optimizer.iterations = slots, iterations
@@ -84,6 +101,7 @@ def load(trainer: Trainer, file: str | Path) -> None:
 def settings(trainer: Trainer) -> dict[str, Any]:
     """Return what two runs must have in common for one to go on where the other stopped."""
     found: dict[str, Any] = {
+        "network": type(trainer.network).__name__,
         "shapes": [list(p.shape) for p in trainer.network.parameters],
         "dtype": str(trainer.network.dtype),
         "activations": list(trainer.network.activations),
@@ -91,12 +109,24 @@ def settings(trainer: Trainer) -> dict[str, Any]:
     }
     for f in fields(trainer.optimizer):
         value = getattr(trainer.optimizer, f.name)
-        if f.init:  # a schedule is known by what it returns
-            found[f.name] = [value(t) for t in (0, 1000)] if callable(value) else value
+        if f.init:
+            found[f.name] = known_by(value) if callable(value) else value
     for name in ("seed", "batch_size", "l1", "l2"):
         found[name] = getattr(trainer, name)
     for name in ("loss", "augment", "metric"):
-        value = getattr(trainer, name)
-        # An address in memory is another one in every run.
-        found[name] = getattr(value, "__qualname__", re.sub(" at 0x[0-9a-f]+", "", repr(value)))
+        found[name] = known_by(getattr(trainer, name))
     return found | {"dropout": list(trainer.dropout)}
+
+
+def known_by(value: Any) -> str:
+    """Return what tells a function or an object from others in every run.
+
+    That is the function's name with what it encloses, as a schedule does its rates, or else the
+    object's ``repr``, without its address in memory.
+    """
+    value = inspect.unwrap(value) if callable(value) else value
+    if not isinstance(value, FunctionType):
+        return re.sub(" at 0x[0-9a-f]+", "", repr(value))
+    enclosed = inspect.getclosurevars(value).nonlocals
+    inside = ", ".join(f"{name}={known_by(v)}" for name, v in sorted(enclosed.items()))
+    return f"{value.__module__}.{value.__qualname__}({inside})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +47,8 @@ def mean_of_shards(
     Raises
     ------
     ValueError
-        If there are not as many sizes as shards, or the shards' gradients do not fit together.
+        If there are not as many sizes as shards, or the shards' gradients do not fit together or
+        are the same arrays, as those of a `fast.FastNetwork` are.
     """
     if not len(gradients) == len(sizes) > 0:
         raise ValueError(f"sizes: expected one for each of {len(gradients)}, got {len(sizes)}")
@@ -56,6 +58,9 @@ def mean_of_shards(
     for number, kind in enumerate(kinds):
         if kind != kinds[0]:  # NumPy would broadcast (1, H) and (H,) without a word
             raise ValueError(f"gradients: expected {kinds[0]} in shard {number}, got {kind}")
+    for two in combinations(arrays, 2):
+        if any(map(np.may_share_memory, *two)):
+            raise ValueError("gradients: two shards share their memory; copy them as they come")
     total = [np.zeros_like(g) for g in arrays[0]]
     for shard, size in zip(arrays, sizes, strict=True):
         for whole, gradient in zip(total, shard, strict=True):

@@ -18,6 +18,9 @@ Part = tuple[slice | npt.NDArray[np.intp], Array, Array]
 def softmax_cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
     """Do what `losses.softmax_cross_entropy` does, in the memory of the logits and unchecked.
 
+    The targets of an example have to add up to one. The logits are gone afterwards. A backward pass
+    through an activation of the last layer would need them, so that has to be "identity".
+
     Returns
     -------
     value : float
@@ -29,7 +32,7 @@ def softmax_cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
     value = -np.vdot(targets, z)
     np.exp(z, out=z)
     sums = z.sum(axis=1, keepdims=True)
-    value += np.vdot(targets.sum(axis=1), np.log(sums))
+    value += np.log(sums).sum()
     z /= sums
     z -= targets
     z /= len(z)
@@ -118,6 +121,9 @@ class FastNetwork(Network):
         same_dtype("X", A, self.dtype)
         outputs, deltas = self._memory(len(A))
         if masks is not None:
+            wanted = [((len(A), len(W)), self.dtype) for W in self.parameters[::2]]
+            if (got := [(mask.shape, mask.dtype) for mask in masks]) != wanted:
+                raise ValueError(f"masks: expected {wanted}, got {got}")
             A = A * masks[0]
         layers = [self._active_parts(A)]
         for A, W in zip(outputs[:-1], self.parameters[2::2], strict=True):

@@ -89,10 +89,13 @@ def save(path: Path, run: Sequence[int], weights: Sequence[Any], velocities: Seq
 
 def load(path: Path) -> tuple[list[int], list[Array], list[Array]]:
     """Return what `save` has written: step, seed and batch size, the weights, the velocities."""
-    with np.load(path, allow_pickle=False) as file:
-        run, *arrays = (file[name] for name in file.files)
+    try:
+        run, *arrays = checkpoints.read(path).values()
+        step, seed, batch_size = run.tolist()
+    except Exception as error:
+        raise ValueError(f"{path}: not a checkpoint ({error})") from error
     half = len(arrays) // 2
-    return run.tolist(), arrays[:half], arrays[half:]
+    return [step, seed, batch_size], arrays[:half], arrays[half:]
 
 
 def make_step(strategy: Any, weights: Sequence[Any], velocities: Sequence[Any]) -> Any:

@@ -160,7 +160,7 @@ def show_images(
     rows = -(-len(pixels) // whole_number("columns", columns, least=1))
     size = (6, 6 * rows / columns * 1.12)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
-    largest = float(np.abs(pixels).max())
+    largest = float(np.abs(pixels).max()) or 1.0  # blank images are blank
     for ax in axes.flat:
         ax.set_axis_off()
     for number, (ax, image) in enumerate(zip(axes.flat, pixels, strict=False)):
@@ -190,4 +190,4 @@ def show_source(*things: Any) -> Any:
     from IPython.display import Markdown  # here, since figures need no IPython
 
     texts = (thing if isinstance(thing, str) else inspect.getsource(thing) for thing in things)
-    return Markdown("```python\n" + "\n\n".join(texts) + "```")  # type: ignore[no-untyped-call]
+    return Markdown("```python\n" + "\n\n".join(texts).rstrip() + "\n```")  # type: ignore[no-untyped-call]

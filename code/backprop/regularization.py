@@ -23,6 +23,13 @@ def strength_of_penalty(name: str, value: float) -> float:
     return float(value)
 
 
+def share_dropped(name: str, value: float) -> float:
+    """Return a rate of dropout, or raise ValueError if it is not from 0 to less than 1."""
+    if not isinstance(value, Real) or not 0 <= float(value) < 1:
+        raise ValueError(f"{name}: expected 0 <= rate < 1, got {value!r}")
+    return float(value)
+
+
 def l1(parameters: Sequence[Array], strength: float) -> tuple[float, list[Array]]:
     """Strength times the sum of all weights' sizes (eq: l1-penalty).
 
@@ -77,7 +84,7 @@ def dropout_mask(
         float64 or float32.
     """
     generator("rng", rng)
-    if not isinstance(rate, Real) or not 0 <= float(rate) < 1:
-        raise ValueError(f"rate: expected 0 <= rate < 1, got {rate!r}")
-    kept = rng.random(shape, dtype=np.dtype(dtype)) >= rate
-    return kept / np.asarray(1 - rate, dtype)
+    share_dropped("rate", rate)
+    kept = rng.random(shape, dtype=np.dtype(dtype)) >= rate  # type: ignore[arg-type]
+    mask: Array = kept / np.asarray(1 - rate, dtype)
+    return mask

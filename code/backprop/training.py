@@ -22,7 +22,7 @@ from backprop.datasets import batches
 from backprop.losses import Loss
 from backprop.network import Network
 from backprop.optimizers import Optimizer
-from backprop.regularization import dropout_mask, l1, l2, strength_of_penalty
+from backprop.regularization import dropout_mask, l1, l2, share_dropped, strength_of_penalty
 from backprop.validation import Array, float_array, same_dtype, whole_number
 
 Data = tuple[npt.ArrayLike, npt.ArrayLike]
@@ -34,10 +34,15 @@ def accuracy(outputs: Array, T: Array) -> float:
     Parameters
     ----------
     outputs : ndarray, shape (N, K)
-        Logits or probabilities.
+        Logits or probabilities of two classes or more.
     T : ndarray, shape (N, K)
         One-hot rows, for example.
     """
+    if outputs.ndim != 2 or outputs.shape[1] < 2 or T.shape != outputs.shape:
+        raise ValueError(
+            f"accuracy: expected outputs and targets of two columns or more, got {outputs.shape}"
+            f" and {T.shape}"
+        )
     return float(np.mean(outputs.argmax(axis=1) == T.argmax(axis=1)))
 
 
@@ -61,8 +66,8 @@ class Trainer:
     dropout : sequence of float
         For each layer, the share of its inputs that is dropped; empty for none.
     augment : callable, optional
-        ``augment(X, rng)`` returns as many examples, changed; called once in every epoch. An
-        `augmentation.Augmentation`, for example.
+        ``augment(X, rng)`` returns as many new examples; called once in every epoch. It can't
+        change X. An `augmentation.Augmentation`, for example.
     metric : callable, optional
         ``metric(outputs, T)``, for the history: `accuracy`, for example.
 
@@ -95,17 +100,24 @@ class Trainer:
 
     def __post_init__(self) -> None:
         """Refuse what would fail in the middle of a run."""
+        for name, kind in (("network", Network), ("optimizer", Optimizer)):
+            if not isinstance(value := getattr(self, name), kind):
+                raise ValueError(f"{name}: expected one of class {kind.__name__}, got {value!r}")
+        for name in ("loss", "augment", "metric"):
+            value = getattr(self, name)
+            if not callable(value) and (name == "loss" or value is not None):
+                raise ValueError(f"{name}: expected a function, got {value!r}")
         whole_number("batch_size", self.batch_size, least=1)
         strength_of_penalty("l1", self.l1)
         strength_of_penalty("l2", self.l2)
         layers = len(self.network.activations)
-        if len(self.dropout) not in (0, layers):
+        if np.shape(self.dropout) not in ((0,), (layers,)):
             raise ValueError(
                 f"dropout: expected a rate for each of {layers} layers, got {self.dropout}"
             )
-        self.rng = np.random.default_rng(whole_number("seed", self.seed, least=0))
         for rate in self.dropout:
-            dropout_mask((1, 1), rate, np.random.default_rng(0))
+            share_dropped("dropout", rate)
+        self.rng = np.random.default_rng(whole_number("seed", self.seed, least=0))
 
     def fit(
         self,
@@ -130,17 +142,25 @@ class Trainer:
             Stop when ``val_loss`` has not fallen below its lowest for so many epochs.
         checkpoint : path, optional
             A file, which should end in ``.npz``. If it exists, the run goes on from there; it is
-            written anew after every epoch.
+            written before the first epoch and after every one. Give the same data again: they are
+            not compared. Settings are, functions by their names and what they enclose.
 
         Raises
         ------
         ValueError
-            If data do not fit, or the checkpoint belongs to a run with other settings.
+            If data do not fit, or the checkpoint belongs to a run with other settings, or to one
+            that has not come as far.
         FloatingPointError
-            If the loss is not a finite number any more. (The functions of `losses` raise ValueError
-            for outputs that are not finite.)
+            If the loss, or that of the validation data, is not a finite number any more. (The
+            functions of `losses` raise ValueError for outputs that are not finite.)
         """
         X, T = self._checked("", X, T)
+        if validation is not None and (
+            not isinstance(validation, tuple | list) or len(validation) != 2
+        ):
+            raise ValueError(
+                f"validation: expected a pair (X, T), got a {type(validation).__name__}"
+            )
         held_out = None if validation is None else self._checked("validation ", *validation)
         if held_out is None and patience is not None:
             raise ValueError("patience: expected validation data to judge by, got none")
@@ -149,13 +169,16 @@ class Trainer:
             whole_number("patience", patience, least=1)
         if checkpoint is not None and Path(checkpoint).exists():
             checkpoints.load(self, checkpoint)
+        elif checkpoint is not None:
+            checkpoints.save(self, checkpoint)
         with tqdm(total=epochs, initial=len(self.history), unit="epoch") as bar:
             while len(self.history) < epochs and not self._exhausted(patience):
                 record = {"loss": self._epoch(X, T)}
                 if held_out is not None:
                     record |= self.evaluate(*held_out, prefix="val_")
+                    self._refuse_divergence("validation loss", record["val_loss"])
                 self.history.append(record)
-                if "val_loss" in record and self.best_epoch == len(self.history):
+                if self.best_epoch == len(self.history):
                     self.best = [p.copy() for p in self.network.parameters]
                 if checkpoint is not None:
                     checkpoints.save(self, checkpoint)
@@ -166,6 +189,11 @@ class Trainer:
     def _checked(self, whose: str, X: npt.ArrayLike, T: npt.ArrayLike) -> tuple[Array, Array]:
         """Return inputs and targets as finite arrays that fit the network and each other."""
         D, K = len(self.network.parameters[0]), len(self.network.parameters[-1])
+        if np.ndim(T) == 1:
+            raise ValueError(
+                f"{whose}T: expected a row for each example, got {np.shape(T)}; of labels,"
+                f" datasets.one_hot(labels, {K}) makes rows"
+            )
         x = float_array(f"{whose}X", X, ("N", D))
         t = float_array(f"{whose}T", T, (len(x), K))
         same_dtype(f"{whose}X", x, self.network.dtype)
@@ -175,19 +203,24 @@ class Trainer:
     def _epoch(self, X: Array, T: Array) -> float:
         """Show every example once and return the mean loss."""
         if self.augment is not None:
-            X = float_array("augment(X)", self.augment(X, self.rng), X.shape)
+            original = X.view()
+            original.flags.writeable = False
+            X = float_array("augment(X)", self.augment(original, self.rng), X.shape)
         total = 0.0
         for rows in batches(len(X), self.batch_size, self.rng):
             x, t = X.take(rows, axis=0), T.take(rows, axis=0)  # faster than X[rows]
             value, gradients = self.loss_and_gradients(x, t)
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"the loss is {value} after {self.optimizer.iterations} updates: try a smaller"
-                    " learning rate, or gradients that are clipped"
-                )
+            self._refuse_divergence("loss", value)
             self.optimizer.step(self.network.parameters, gradients)
             total += value * len(rows)
         return total / len(X)
+
+    def _refuse_divergence(self, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the {name} is {value} after {self.optimizer.iterations} updates: try a smaller"
+                " learning rate, or gradients that are clipped"
+            )
 
     def loss_and_gradients(self, X: Array, T: Array) -> tuple[float, list[Array]]:
         """Return a batch's loss, without penalties, and the gradients of loss and penalties.
@@ -222,7 +255,8 @@ class Trainer:
         return 1 + losses.index(min(losses)) if losses and min(losses) < math.inf else 0
 
     def _exhausted(self, patience: int | None) -> bool:
-        return patience is not None and len(self.history) - self.best_epoch >= patience
+        since_best = ["val_loss" in record for record in self.history[self.best_epoch :]]
+        return patience is not None and sum(since_best) >= patience
 
     def restore_best(self) -> None:
         """Give the network the parameters of the best epoch."""

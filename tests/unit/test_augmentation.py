@@ -368,3 +368,6 @@ def test_bad_groups_are_refused(bad):
 def test_a_gaussian_has_a_width():
     with pytest.raises(ValueError, match="sigma: expected a number above 0, got 0"):
         Augmentation(sigma=0)
+    for sigma in (0, -1.0, math.nan):
+        with pytest.raises(ValueError, match=f"sigma: expected a number above 0, got {sigma}"):
+            elastic_displacements(1, np.random.default_rng(0), 30.0, sigma)

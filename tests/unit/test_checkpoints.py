@@ -136,10 +136,30 @@ def test_an_interruption_in_the_third_epoch(file, name, calls, same_process):
     assert everything(fit(resumed, EPOCHS, file)) == whole
 
 
-def test_an_interruption_before_the_first_checkpoint_leaves_no_file(file):
+@pytest.mark.parametrize("same_process", [True, False])
+def test_an_interruption_in_the_first_epoch(file, same_process):
+    trainer = RUNS["all"]()
+    loss = trainer.loss
     with pytest.raises(KeyboardInterrupt):
-        fit(interrupt(RUNS["all"](), "loss", 2), EPOCHS, file)
-    assert not file.exists()
+        fit(interrupt(trainer, "loss", 2), EPOCHS, file)
+    assert trainer.optimizer.iterations == 2
+    trainer.loss = loss
+    resumed = trainer if same_process else RUNS["all"]()
+    assert everything(fit(resumed, EPOCHS, file)) == everything(fit(RUNS["all"](), EPOCHS))
+
+
+def test_a_folder_that_does_not_exist_is_noticed_before_the_first_epoch(tmp_path):
+    trainer = make()
+    with pytest.raises(FileNotFoundError, match=r"no/run\.npz: there is no folder .*no$"):
+        fit(trainer, 1, tmp_path / "no" / "run.npz")
+    assert trainer.optimizer.iterations == 0
+
+
+def test_epochs_are_not_lost_to_a_checkpoint_that_has_fewer(file):
+    fit(make(), 2, file)
+    fit(make(), 2, file)
+    message = r"run\.npz: a run of 2 epochs, and this one has made 3; name another file"
+    assert_refused(fit(make(), 3), file, message)
 
 
 @pytest.mark.slow
@@ -182,11 +202,11 @@ def test_a_checkpoint_holds_everything(run, file):
 @pytest.mark.parametrize("run", ["sgd", "Adam"])
 def test_a_checkpoint_from_before_the_first_epoch(run, file):
     trainer = RUNS[run]()
-    before = everything(trainer)
+    before, other = everything(trainer), RUNS[run]()
     checkpoints.save(trainer, file)
-    fit(trainer, 2)
-    checkpoints.load(trainer, file)
-    assert everything(trainer) == before
+    other.network.parameters[0] += 1
+    checkpoints.load(other, file)
+    assert everything(other) == before
 
 
 def test_float32_stays_float32(file):
@@ -266,11 +286,13 @@ def test_a_run_with_other_settings_is_refused(file, name):
     assert_refused(other, file, message)
 
 
-@pytest.mark.parametrize("name", ["dtype", "activations"])
+@pytest.mark.parametrize("name", ["network", "dtype", "activations"])
 def test_a_run_of_another_network_is_refused(file, name):
     fit(make(), 1, file)
     other, parameters = make(), make().network.parameters
-    if name == "dtype":
+    if name == "network":
+        other.network = FastNetwork(parameters, ["relu", "identity"])
+    elif name == "dtype":
         other.network = Network([p.astype(np.float32) for p in parameters], ["relu", "identity"])
     else:
         other.network = Network(parameters, ["tanh", "identity"])
@@ -278,12 +300,45 @@ def test_a_run_of_another_network_is_refused(file, name):
         checkpoints.load(other, file)
 
 
-def test_schedules_are_known_by_what_they_return(file):
-    rates = schedules.piecewise_constant([500], [0.1, 0.01])
-    fit(make(optimizers.SGD(rates)), 1, file)
-    checkpoints.load(make(optimizers.SGD(lambda t: 0.1 if t <= 500 else 0.01)), file)
-    for other in (0.1, lambda t: 0.1, lambda t: 0.01):
-        assert_refused(make(optimizers.SGD(other)), file, r"learning_rate \[0.1, 0.01\]")
+SCHEDULES = {
+    "rates": schedules.piecewise_constant([500], [0.1, 0.02]),
+    "boundaries": schedules.piecewise_constant([400], [0.1, 0.01]),
+    "cosine": schedules.cosine_decay(0.1, 500),
+    "number": 0.1,
+    "function": lambda t: 0.1,
+}
+
+
+@pytest.mark.parametrize("name", list(SCHEDULES))
+def test_schedules_are_known_by_their_arguments(file, name):
+    def run():
+        return make(optimizers.SGD(schedules.piecewise_constant([500], [0.1, 0.01])))
+
+    fit(run(), 1, file)
+    assert len(fit(run(), 2, file).history) == 2
+    message = r"learning_rate .*piecewise_constant.*boundaries=\[500\], values=\[0\.1, 0\.01\]\)"
+    assert_refused(make(optimizers.SGD(SCHEDULES[name])), file, message)
+
+
+def test_a_schedule_is_not_asked_for_rates_that_are_not_needed(file):
+    rates = [0.1] * 6  # two epochs of three batches
+    fit(make(optimizers.SGD(lambda t: rates[t])), 2, file)
+
+
+def test_functions_of_one_name_are_told_apart_by_their_modules(file):
+    trainer = make(kind=FastNetwork)
+    fit(trainer, 1, file)
+    trainer.loss = fast.softmax_cross_entropy
+    assert_refused(trainer, file, "a run with loss 'backprop.losses.softmax_cross_entropy")
+
+
+@pytest.mark.parametrize("rates", [[0.1, 0.01], (0.1, 0.01)])
+def test_what_a_function_encloses_may_be_anything(file, rates):
+    def run():
+        return make(optimizers.SGD(partial(lambda t, rates: rates[t % 2], rates=rates)))
+
+    fit(run(), 1, file)
+    assert everything(fit(run(), 3, file)) == everything(fit(run(), 3))
 
 
 @pytest.mark.parametrize(
@@ -395,4 +450,4 @@ def test_a_checkpoint_is_written_after_every_epoch(file):
         return 0.0
 
     fit(make(metric=metric), 4, str(file))
-    assert epochs == [1, 2, 3]
+    assert epochs == [0, 1, 2, 3]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from backprop import gradcheck, losses
 from backprop.data_parallel import mean_of_shards, ring_all_reduce, shards
+from backprop.fast import FastNetwork
 from backprop.network import Network
 
 # Shards
@@ -100,6 +101,15 @@ def test_the_mean_keeps_float32_and_leaves_its_arguments_alone():
 def test_shards_that_do_not_fit_are_refused(gradients, sizes, message):
     with pytest.raises(ValueError, match=message):
         mean_of_shards(gradients, sizes)
+
+
+def test_gradients_that_the_next_call_overwrites_are_refused():
+    network, X, T, _ = case((3, 2))
+    fast = FastNetwork(network.parameters, ["relu", "identity"])
+    loss = losses.softmax_cross_entropy
+    kept = [fast.loss_and_gradients(loss, X[rows], T[rows])[1] for rows in (slice(3), slice(3, 5))]
+    with pytest.raises(ValueError, match="two shards share their memory; copy"):
+        mean_of_shards(kept, (3, 2))
 
 
 # The ring

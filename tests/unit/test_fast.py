@@ -206,6 +206,23 @@ def test_memory_is_kept_and_overwritten_but_nothing_is_left_behind():
     assert value == network.loss_and_gradients(fast.softmax_cross_entropy, X, T)[0]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda masks: masks[:1],
+        lambda masks: [*masks, masks[0]],
+        lambda masks: [masks[0][:1], *masks[1:]],
+        lambda masks: [*masks[:-1], masks[-1][:, :1]],
+        lambda masks: [m.astype(np.float32) for m in masks],
+    ],
+    ids=["too few", "too many", "one row", "one column", "dtype"],
+)
+def test_masks_that_do_not_fit_are_refused(wrong):
+    network, (X, T) = make(), batch(10)
+    with pytest.raises(ValueError, match="masks: expected"):
+        network.loss_and_gradients(fast.softmax_cross_entropy, X, T, wrong(masks_for(10)))
+
+
 def test_arguments_are_left_alone():
     network, (X, T), masks = make(), batch(10), masks_for(10)
     arrays = [X, T, *masks, *network.parameters]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from contextlib import ExitStack
 
 import numpy as np
@@ -224,6 +225,32 @@ def test_a_missing_folder_and_a_missing_description_are_refused(monkeypatch, tmp
     monkeypatch.delenv("TF_CONFIG")
     with pytest.raises(SystemExit, match=r"Error: TF_CONFIG: expected .*, got nothing"):
         multi_worker.main([str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_text("text"),
+        lambda file: np.savez(file, np.ones(2), np.ones(3)),
+        lambda file: Network.random([4, 2], ["tanh"], np.random.default_rng(0)).save(file),
+    ],
+    ids=["empty", "text", "two numbers", "network"],
+)
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, write):
+    write(tmp_path / "checkpoint.npz")
+    with pytest.raises(ValueError, match=r"checkpoint\.npz: not a checkpoint"):
+        multi_worker.load(tmp_path / "checkpoint.npz")
+
+
+def test_a_checkpoint_that_is_further_on_is_refused(tmp_path):
+    variables = ([tf.Variable(a) for a in group] for group in multi_worker.start(5))
+    multi_worker.save(tmp_path / "checkpoint.npz", (20, 5, 64), *variables)
+    options = Namespace(folder=tmp_path, seed=5, batch=64, steps=20)
+    assert multi_worker.make_variables(tf.distribute.get_strategy(), options)[0] == 20
+    options.steps = 19
+    with pytest.raises(ValueError, match="which has seed 5, batch 64 and 20 updates"):
+        multi_worker.make_variables(tf.distribute.get_strategy(), options)
 
 
 def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path):

@@ -152,6 +152,15 @@ def test_all_images_share_one_scale(symmetric, limits):
     assert [ax.images[0].get_clim() for ax in figure.axes] == [limits, limits]
 
 
+@pytest.mark.parametrize(("symmetric", "cmap"), [(False, "gray_r"), (True, "PuOr")])
+def test_blank_images_are_blank(symmetric, cmap):
+    (ax,) = plotting.show_images(np.zeros((1, 4)), columns=1, symmetric=symmetric).axes
+    image = ax.images[0]
+    assert image.get_cmap().name == cmap
+    red, green, blue, _ = image.to_rgba(image.get_array())[0, 0]
+    assert min(red, green, blue) > 0.95
+
+
 def test_one_image_of_one_pixel():
     assert len(plotting.show_images([[1.0]], columns=1).axes) == 1
 
@@ -197,3 +206,4 @@ def test_source_is_shown_as_code():
     shown = plotting.show_source(luminance, "x = 1\n")
     assert shown.data.startswith("```python\ndef luminance(colour):\n")
     assert shown.data.endswith(")\n\n\nx = 1\n```")
+    assert plotting.show_source("x = 1").data == "```python\nx = 1\n```"

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from backprop import fast, gradcheck, losses, optimizers, schedules
+from backprop import fast, gradcheck, losses, optimizers, recurrent, schedules
 from backprop.activations import softmax
 from backprop.datasets import batches
 from backprop.network import Network
@@ -224,6 +224,14 @@ def test_accuracy_is_a_share():
     assert accuracy(softmax(outputs), T) == 0.75
 
 
+@pytest.mark.parametrize(
+    ("outputs", "T"), [((4, 1), (4, 1)), ((4,), (4,)), ((4, 3), (4,)), ((4, 3), (4, 2))]
+)
+def test_accuracy_of_one_column_is_refused(outputs, T):
+    with pytest.raises(ValueError, match="accuracy: expected outputs and targets of two columns"):
+        accuracy(np.ones(outputs), np.ones(T))
+
+
 # The best epoch: a run whose every number is known
 
 
@@ -263,6 +271,19 @@ def test_patience_ends_a_run(patience, best_at):
     assert len(trainer.history) == 20
 
 
+def test_patience_counts_epochs_with_a_validation_loss_only():
+    trainer, arguments = halving(best_at=3)
+    without = {name: arguments[name] for name in ("X", "T")}
+    trainer.fit(**without, epochs=2)
+    trainer.fit(**arguments, epochs=4, patience=1)
+    assert (trainer.best_epoch, len(trainer.history)) == (3, 4)
+    trainer, arguments = halving(best_at=1)
+    trainer.fit(**arguments, epochs=1)
+    trainer.fit(**without, epochs=5)
+    trainer.fit(**arguments, epochs=50, patience=2)
+    assert (trainer.best_epoch, len(trainer.history)) == (1, 7)
+
+
 def test_patience_lasts_as_long_as_the_loss_falls():
     trainer, arguments = halving(best_at=9)
     trainer.fit(**arguments, epochs=8, patience=1)
@@ -293,6 +314,7 @@ def test_without_validation_there_is_no_best():
 def test_divergence_is_an_error():
     trainer, arguments = halving()
     trainer.optimizer = optimizers.SGD(1e60)
+    del arguments["validation"]
     # 16, -32e60, 64e120: the square of the next one is too large.
     with (
         np.errstate(over="ignore"),
@@ -313,6 +335,37 @@ def test_a_loss_that_is_no_number_moves_nothing(value):
     same(trainer.network.parameters, before)
 
 
+def test_there_is_a_checkpoint_before_the_first_epoch(tmp_path):
+    """What it is good for is in test_checkpoints.py."""
+    file = tmp_path / "run.npz"
+    found = []
+    trainer = trainer_of(metric=lambda Y, T: found.append(file.exists()) or 0.0)
+    trainer.fit(*data(6), 1, validation=data(6), checkpoint=file)
+    assert found == [True]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_validation_loss_that_is_no_number_is_not_kept(value):
+    X, T = data(11)
+    trainer = trainer_of(loss=lambda Y, T: (value if len(Y) == 6 else 1.0, 0 * Y))
+    with pytest.raises(FloatingPointError, match=f"the validation loss is {value} after 3 updates"):
+        trainer.fit(X, T, 1, validation=data(6))
+    assert (trainer.history, trainer.best) == ([], [])
+
+
+def test_augmentation_cannot_change_the_data():
+    def careless(X, rng):
+        X += 1
+        return X
+
+    X, T = data(6)
+    copy = X.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        trainer_of(augment=careless).fit(X, T, 2)
+    same([X], [copy])
+    assert X.flags.writeable
+
+
 # Bad input
 
 
@@ -325,7 +378,15 @@ def test_a_loss_that_is_no_number_moves_nothing(value):
         ({"l2": math.nan}, "l2: expected a number of at least 0, got nan"),
         ({"dropout": [0.5]}, r"dropout: expected a rate for each of 2 layers, got \[0.5\]"),
         ({"dropout": [0.5] * 3}, "dropout: expected a rate for each of 2 layers"),
-        ({"dropout": [0.5, 1.0]}, "rate: expected 0 <= rate < 1, got 1.0"),
+        ({"dropout": [0.5, 1.0]}, "dropout: expected 0 <= rate < 1, got 1.0"),
+        ({"dropout": 0.5}, "dropout: expected a rate for each of 2 layers, got 0.5"),
+        ({"dropout": None}, "dropout: expected a rate for each of 2 layers, got None"),
+        ({"optimizer": "adam"}, "optimizer: expected one of class Optimizer, got 'adam'"),
+        ({"optimizer": optimizers.Adam}, "optimizer: expected one of class Optimizer, got <class"),
+        ({"loss": "mse"}, "loss: expected a function, got 'mse'"),
+        ({"loss": None}, "loss: expected a function, got None"),
+        ({"augment": 0.5}, "augment: expected a function, got 0.5"),
+        ({"metric": "accuracy"}, "metric: expected a function, got 'accuracy'"),
         ({"seed": -1}, "seed: expected a whole number of at least 0, got -1"),
         ({"seed": None}, "seed: expected a whole number of at least 0, got None"),
         ({"seed": 0.5}, "seed: expected a whole number of at least 0, got 0.5"),
@@ -334,6 +395,12 @@ def test_a_loss_that_is_no_number_moves_nothing(value):
 def test_bad_settings_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         trainer_of(**options)
+
+
+def test_a_layer_is_no_network():
+    layer = recurrent.LSTM.random(4, 3, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="network: expected one of class Network, got"):
+        Trainer(layer, losses.softmax_cross_entropy, optimizers.SGD(0.1), 0)
 
 
 X, T = data(6)
@@ -349,7 +416,12 @@ X, T = data(6)
         ({"X": X * np.nan}, "^X: expected finite numbers, got nan"),
         ({"T": T[:5]}, r"^T: expected shape \(6, 3\), got \(5, 3\)"),
         ({"T": T[:, :1]}, r"^T: expected shape \(6, 3\), got \(6, 1\)"),
-        ({"T": T.argmax(axis=1)}, "^T: expected float32 or float64, got int64"),
+        ({"T": T.astype(int)}, "^T: expected float32 or float64, got int64"),
+        ({"T": T.argmax(axis=1)}, r"^T: expected a row for each example, .*one_hot\(labels, 3\)"),
+        ({"validation": (X, T.argmax(axis=1))}, "^validation T: expected a row for each"),
+        ({"validation": 0.2}, r"^validation: expected a pair \(X, T\), got a float"),
+        ({"validation": X}, r"^validation: expected a pair \(X, T\), got a ndarray"),
+        ({"validation": (X, T, T)}, r"^validation: expected a pair \(X, T\), got a tuple"),
         ({"T": T.astype(np.float32)}, "^T: expected float64 like the parameters, got float32"),
         ({"validation": (X[:, :3], T)}, r"^validation X: expected shape \(N, 4\), got \(6, 3\)"),
         ({"validation": (X, T[:5])}, r"^validation T: expected shape \(6, 3\), got \(5, 3\)"),

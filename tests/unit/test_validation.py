@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from backprop.validation import float_array, same_dtype
+from backprop.validation import float_array, same_dtype, whole_number
 
 
 @given(
@@ -100,3 +100,15 @@ def test_same_dtype(dtype):
     message = f"name: expected {np.dtype(dtype)} like the parameters, got {np.dtype(other)}"
     with pytest.raises(ValueError, match=message):
         same_dtype("name", np.ones(2, other), np.dtype(dtype))
+
+
+@pytest.mark.parametrize("value", [True, 2.0, "3", None, 0, np.float64(3)])
+def test_what_is_no_whole_number_is_refused(value):
+    with pytest.raises(ValueError, match="n: expected a whole number of at least 1, got"):
+        whole_number("n", value, least=1)
+
+
+@pytest.mark.parametrize("value", [1, 7, np.int32(7)])
+def test_whole_numbers_go_through(value):
+    assert type(whole_number("n", value, least=1)) is int
+    assert whole_number("n", value, least=1) == value
