@@ -110,23 +110,25 @@ def settings(trainer: Trainer) -> dict[str, Any]:
     for f in fields(trainer.optimizer):
         value = getattr(trainer.optimizer, f.name)
         if f.init:
-            found[f.name] = known_by(value) if callable(value) else value
+            found[f.name] = schedule_of(value) if callable(value) else value
     for name in ("seed", "batch_size", "l1", "l2"):
         found[name] = getattr(trainer, name)
     for name in ("loss", "augment", "metric"):
-        found[name] = known_by(getattr(trainer, name))
+        found[name] = name_of(getattr(trainer, name))
     return found | {"dropout": list(trainer.dropout)}
 
 
-def known_by(value: Any) -> str:
-    """Return what tells a function or an object from others in every run.
+def name_of(value: Any) -> str:
+    """Return a function's name, or an object's ``repr``, which are the same in every run."""
+    if isinstance(value, FunctionType):
+        return f"{value.__module__}.{value.__qualname__}"
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value))
 
-    That is the function's name with what it encloses, as a schedule does its rates, or else the
-    object's ``repr``, without its address in memory.
-    """
-    value = inspect.unwrap(value) if callable(value) else value
+
+def schedule_of(value: Any) -> str:
+    """Return the name of a schedule, with the rates and other numbers that it encloses."""
     if not isinstance(value, FunctionType):
-        return re.sub(" at 0x[0-9a-f]+", "", repr(value))
+        return name_of(value)
     enclosed = inspect.getclosurevars(value).nonlocals
-    inside = ", ".join(f"{name}={known_by(v)}" for name, v in sorted(enclosed.items()))
-    return f"{value.__module__}.{value.__qualname__}({inside})"
+    inside = [f"{name}={schedule_of(v)}" for name, v in enclosed.items() if v is not value]
+    return f"{name_of(value)}({', '.join(inside)})"

@@ -142,8 +142,8 @@ class Trainer:
             Stop when ``val_loss`` has not fallen below its lowest for so many epochs.
         checkpoint : path, optional
             A file, which should end in ``.npz``. If it exists, the run goes on from there; it is
-            written before the first epoch and after every one. Give the same data again: they are
-            not compared. Settings are, functions by their names and what they enclose.
+            written before the first epoch and after every one. Settings are compared, functions by
+            their names, and schedules by the numbers that they enclose, too. Data are not.
 
         Raises
         ------

@@ -6001,8 +6001,22 @@ OTHER_MUTANTS = [
     Mutant(
         "schedules without their arguments",
         "checkpoints.py",
-        '({inside})"',
-        '"',
+        "({', '.join(inside)})",
+        "",
+        UNCHECKED,
+    ),
+    Mutant(
+        "schedules that enclose themselves",
+        "checkpoints.py",
+        " if v is not value]",
+        "]",
+        "a description without an end",
+    ),
+    Mutant(
+        "schedules without those that they enclose",
+        "checkpoints.py",
+        "{name}={schedule_of(v)}",
+        "{name}={name_of(v)}",
         UNCHECKED,
     ),
     Mutant(
@@ -6011,13 +6025,6 @@ OTHER_MUTANTS = [
         "{value.__module__}.",
         "",
         UNCHECKED,
-    ),
-    Mutant(
-        "decorated functions",
-        "checkpoints.py",
-        "inspect.unwrap(value) if callable(value) else value",
-        "value",
-        "a setting that is another one in every run",
     ),
     Mutant(
         "epochs lost to an older file",

@@ -332,13 +332,38 @@ def test_functions_of_one_name_are_told_apart_by_their_modules(file):
     assert_refused(trainer, file, "a run with loss 'backprop.losses.softmax_cross_entropy")
 
 
-@pytest.mark.parametrize("rates", [[0.1, 0.01], (0.1, 0.01)])
-def test_what_a_function_encloses_may_be_anything(file, rates):
-    def run():
-        return make(optimizers.SGD(partial(lambda t, rates: rates[t % 2], rates=rates)))
+def test_schedules_may_be_made_of_others(file):
+    def halved(schedule):
+        def half(t):
+            return schedule(t) / 2 if t < 5 else half(t - 5)  # a function that encloses itself
+
+        return half
+
+    def run(rate=0.3):
+        return make(optimizers.SGD(halved(schedules.cosine_decay(rate, 5))))
 
     fit(run(), 1, file)
     assert everything(fit(run(), 3, file)) == everything(fit(run(), 3))
+    assert_refused(run(0.4), file, "learning_rate .*half.*cosine_decay.*learning_rate=0.3")
+
+
+@pytest.mark.parametrize("rates", [[0.1, 0.01], (0.1, 0.01), np.array([0.1, 0.01])])
+def test_schedules_may_be_objects(file, rates):
+    def run():
+        return make(optimizers.SGD(partial(lambda t, rates: float(rates[t % 2]), rates=rates)))
+
+    fit(run(), 1, file)
+    assert everything(fit(run(), 3, file)) == everything(fit(run(), 3))
+
+
+def test_functions_may_remember(file):
+    seen = []
+
+    def run():
+        return make(metric=lambda Y, T: seen.append(len(Y)) or 0.0)
+
+    fit(run(), 2, file)
+    assert len(fit(run(), 3, file).history) == len(seen) == 3
 
 
 @pytest.mark.parametrize(
