@@ -55,7 +55,7 @@ class FastSteps:
 
     def __init__(self, X, y, parameters):
         W1, *others = parameters
-        self.order = np.argsort(-(X != 0).mean(axis=0), kind="stable")
+        self.order = by_ink(X)
         self.X, self.T = X.take(self.order, axis=1), targets(y)
         self.network = fast.FastNetwork([W1[self.order], *others], ACTIVATIONS)
         self.rng = np.random.default_rng(1)
@@ -385,6 +385,18 @@ def targets(y):
     return datasets.one_hot(y, SIZES[-1]).astype(np.float32)
 
 
+def by_ink(X):
+    """Return the order of the pixels in which those that often have ink come first."""
+    return np.argsort(-(X != 0).mean(axis=0), kind="stable")
+
+
+def thread_pools():
+    """Return what the libraries say of their threads."""
+    from threadpoolctl import threadpool_info
+
+    return threadpool_info()
+
+
 def tensorflow():
     """Return TensorFlow, which takes its numbers of threads from nowhere but here."""
     import tensorflow as tf
@@ -441,9 +453,7 @@ class Entry:
         self.X = self.y = None  # from here on, only what the contender needs itself
         for _ in range(epochs):
             self.contender.epoch()
-        from threadpoolctl import threadpool_info
-
-        for pool in threadpool_info():
+        for pool in thread_pools():
             if pool["num_threads"] > self.threads:
                 raise RuntimeError(f"uses {pool['num_threads']} threads of {pool['internal_api']}")
         return peak_memory()
@@ -473,10 +483,8 @@ class Entry:
 
     def blas(self):
         """Return name, version and kernel of NumPy's library for matrix products."""
-        from threadpoolctl import threadpool_info
-
         return [
             " ".join(str(pool[key]) for key in ("internal_api", "version", "architecture"))
-            for pool in threadpool_info()
+            for pool in thread_pools()
             if pool["user_api"] == "blas"
         ]

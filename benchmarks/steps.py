@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from contenders import ACTIVATIONS, BATCH, RATE, SIZES, Products, targets
+from contenders import ACTIVATIONS, BATCH, RATE, SIZES, Products, by_ink, targets
 
 from backprop import fast, losses
 from backprop.activations import softmax
@@ -58,7 +58,7 @@ class Steps:
         self.steps = {"bare products": self._products(start)}
         for name, form in forms_of_the_chapter().items():
             self.steps[name] = self._step(name, form, [p.copy() for p in start])
-        self.order = np.argsort(-(self.X != 0).mean(axis=0), kind="stable")
+        self.order = by_ink(self.X)
         self.steps["sgd_step"] = self._sgd_step([p.copy() for p in start])
         self.steps["sorted"] = self._sgd_step([start[0][self.order], *start[1:]])
 

@@ -23,11 +23,10 @@ def strength_of_penalty(name: str, value: float) -> float:
     return float(value)
 
 
-def share_dropped(name: str, value: float) -> float:
-    """Return a rate of dropout, or raise ValueError if it is not from 0 to less than 1."""
+def share_dropped(name: str, value: float) -> None:
+    """Raise ValueError if a rate of dropout is not from 0 to less than 1."""
     if not isinstance(value, Real) or not 0 <= float(value) < 1:
         raise ValueError(f"{name}: expected 0 <= rate < 1, got {value!r}")
-    return float(value)
 
 
 def l1(parameters: Sequence[Array], strength: float) -> tuple[float, list[Array]]:
