@@ -7,24 +7,30 @@ and for each of these functions it is enough.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from inspect import unwrap
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from backprop.validation import Array
+from backprop.contracts import Array, checked
+
+AnyShape = Annotated[Array, "..."]
 
 
-def identity(z: Array) -> Array:
+@checked
+def identity(z: AnyShape) -> Array:
     """Return ``z`` itself: for the output layer of a regression, or one that returns logits."""
     return z
 
 
-def identity_derivative(a: Array) -> Array:
+@checked
+def identity_derivative(a: AnyShape) -> Array:
     """Return ``dz/dz = 1``, shaped like `a`."""
     return np.ones_like(a)
 
 
-def sigmoid(z: Array) -> Array:
+@checked
+def sigmoid(z: AnyShape) -> Array:
     """Return ``1 / (1 + exp(-z))`` for any shape, without overflow (eq: sigmoid).
 
     Only ``exp(-|z|)`` is computed, which is at most one.
@@ -34,27 +40,32 @@ def sigmoid(z: Array) -> Array:
     return p
 
 
-def sigmoid_derivative(a: Array) -> Array:
+@checked
+def sigmoid_derivative(a: AnyShape) -> Array:
     """Return ``a (1 - a)`` for ``a = sigmoid(z)`` (eq: sigmoid-derivative)."""
     return a * (1 - a)
 
 
-def tanh(z: Array) -> Array:
+@checked
+def tanh(z: AnyShape) -> Array:
     """Return the hyperbolic tangent, for any shape."""
     return np.tanh(z)
 
 
-def tanh_derivative(a: Array) -> Array:
+@checked
+def tanh_derivative(a: AnyShape) -> Array:
     """Return ``1 - a**2`` for ``a = tanh(z)`` (eq: tanh-derivative)."""
     return 1 - a * a
 
 
-def relu(z: Array) -> Array:
+@checked
+def relu(z: AnyShape) -> Array:
     """Return ``max(z, 0)``, for any shape."""
     return np.maximum(z, 0)
 
 
-def relu_derivative(a: Array) -> Array:
+@checked
+def relu_derivative(a: AnyShape) -> Array:
     """Return 1 where ``a = relu(z)`` is positive, else 0 (eq: relu-derivative).
 
     The comparison is strict. After the ReLU no output is negative, so ``a >= 0`` would be true
@@ -63,7 +74,8 @@ def relu_derivative(a: Array) -> Array:
     return (a > 0).astype(a.dtype)
 
 
-def softmax(z: Array) -> Array:
+@checked
+def softmax(z: Annotated[Array, "N K"]) -> Array:
     """Return each row's softmax for logits ``(N, K)``, without overflow (eq: softmax).
 
     It has no entry in `ACTIVATIONS`: its derivative is a full matrix, and
@@ -81,9 +93,10 @@ class Activation(NamedTuple):
     derivative: Callable[[Array], Array]
 
 
+# Without their gates: a network has checked what it passes on.
 ACTIVATIONS = {
-    "identity": Activation(identity, identity_derivative),
-    "sigmoid": Activation(sigmoid, sigmoid_derivative),
-    "tanh": Activation(tanh, tanh_derivative),
-    "relu": Activation(relu, relu_derivative),
+    "identity": Activation(unwrap(identity), unwrap(identity_derivative)),
+    "sigmoid": Activation(unwrap(sigmoid), unwrap(sigmoid_derivative)),
+    "tanh": Activation(unwrap(tanh), unwrap(tanh_derivative)),
+    "relu": Activation(unwrap(relu), unwrap(relu_derivative)),
 }

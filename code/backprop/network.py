@@ -8,38 +8,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from inspect import unwrap
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from backprop import npz
 from backprop.activations import ACTIVATIONS
+from backprop.contracts import Array, Count, as_array, checked
 from backprop.losses import Loss
-from backprop.validation import Array, float_array, generator, same_dtype, whole_number
+
+# Not a Literal of the table's keys, which a type checker could read: the names stand in one place.
+ActivationName = Annotated[str, tuple(ACTIVATIONS)]
 
 
-def dense_forward(X: Array, W: Array, b: Array) -> Array:
-    """Return ``Z = X W + b`` (eq: layer-forward).
-
-    Parameters
-    ----------
-    X : ndarray, shape (N, D)
-    W : ndarray, shape (D, H)
-    b : ndarray, shape (H,)
-    """
+@checked
+def dense_forward(
+    X: Annotated[Array, "N D"], W: Annotated[Array, "D H"], b: Annotated[Array, "H"]
+) -> Array:
+    """Return ``Z = X W + b``, shape (N, H) (eq: layer-forward)."""
     return X @ W + b
 
 
-def dense_backward(X: Array, W: Array, delta: Array) -> tuple[Array, Array, Array]:
+@checked
+def dense_backward(
+    X: Annotated[Array, "N D"], W: Annotated[Array, "D H"], delta: Annotated[Array, "N H"]
+) -> tuple[Array, Array, Array]:
     """Return the gradients of the loss with respect to W, b and X, given ``delta = dL/dZ``.
-
-    Parameters
-    ----------
-    X : ndarray, shape (N, D)
-    W : ndarray, shape (D, H)
-    delta : ndarray, shape (N, H)
 
     Returns
     -------
@@ -53,10 +51,10 @@ def dense_backward(X: Array, W: Array, delta: Array) -> tuple[Array, Array, Arra
     return X.T @ delta, delta.sum(axis=0), delta @ W.T
 
 
-# How far the weights of a layer with D inputs and H outputs are drawn from zero. "he" is for ReLU
-# and keeps the size of the signal from layer to layer (eq: he-variance); "glorot" is for tanh and
-# keeps, as well as one number can, the sizes of signal and slope (eq: glorot-variance).
-SCALES: dict[str, Callable[[int, int], float]] = {
+# The standard deviation of the weights of a layer with D inputs and H outputs. "he" is for ReLU and
+# keeps the variance of the activations from layer to layer (eq: he-variance); "glorot" is for tanh
+# and keeps, as well as one number can, that of activations and gradients (eq: glorot-variance).
+INITIALIZERS: dict[str, Callable[[int, int], float]] = {
     "he": lambda D, H: math.sqrt(2 / D),
     "glorot": lambda D, H: math.sqrt(2 / (D + H)),
 }
@@ -79,32 +77,31 @@ class Network:
         If shapes or dtypes do not fit together, or an activation is unknown.
     """
 
-    def __init__(self, parameters: Sequence[npt.ArrayLike], activations: Sequence[str]) -> None:
+    @checked
+    def __init__(
+        self, parameters: Sequence[npt.ArrayLike], activations: Sequence[ActivationName]
+    ) -> None:
         if not activations or len(parameters) != 2 * len(activations):
             raise ValueError(
                 "parameters: expected a weight matrix and a bias for each of the"
                 f" {len(activations)} activations, got {len(parameters)} arrays"
             )
-        for name in activations:
-            if not isinstance(name, str) or name not in ACTIVATIONS:
-                raise ValueError(
-                    f"activations: expected one of {', '.join(ACTIVATIONS)}, got {name!r}"
-                )
         self.parameters: list[Array] = []
-        inputs: int | str = "D"
+        lengths: dict[str, Any] = {}
         for layer, (W, b) in enumerate(zip(parameters[::2], parameters[1::2], strict=True), 1):
-            weights = float_array(f"W{layer}", W, (inputs, "H"))
-            inputs = weights.shape[1]
-            self.parameters += [weights, float_array(f"b{layer}", b, (inputs,))]
-        for array in self.parameters:
-            same_dtype("parameters", array, self.dtype)
+            self.parameters += [
+                as_array(f"W{layer}", W, "D H", lengths),
+                as_array(f"b{layer}", b, "H", lengths),
+            ]
+            lengths["D"] = lengths.pop("H")
         self.activations = tuple(activations)
 
     @classmethod
+    @checked
     def random(
         cls,
-        sizes: Sequence[int],
-        activations: Sequence[str],
+        sizes: Sequence[Count],
+        activations: Sequence[ActivationName],
         rng: np.random.Generator,
         scale: float | str = 1.0,
         dtype: npt.DTypeLike = np.float64,
@@ -115,32 +112,48 @@ class Network:
         ----------
         sizes : sequence of int
             ``[D, H1, ..., K]``: the number of inputs, then of units in each layer.
+        activations : sequence of str
+        rng : numpy.random.Generator
         scale : float or str
-            The standard deviation, of the biases as well; or a key of `SCALES`, whose rule gives
-            each layer's, and the biases start from zero.
+            The standard deviation, of the biases as well; or a key of `INITIALIZERS`, whose rule
+            gives each layer's, and the biases start from zero.
+        dtype : dtype
+            float64 or float32.
         """
-        for size in sizes:
-            whole_number("sizes", size, least=1)
-        generator("rng", rng)
-        if isinstance(scale, str) and scale not in SCALES:
-            raise ValueError(f"scale: expected a number, {' or '.join(SCALES)}, got {scale!r}")
+        if isinstance(scale, str) and scale not in INITIALIZERS:
+            names = " or ".join(INITIALIZERS)
+            raise ValueError(f"scale: expected a number, {names}, got {scale!r}")
         parameters = []
         for D, H in pairwise(sizes):
-            deviation = SCALES[scale](D, H) if isinstance(scale, str) else scale
+            deviation = INITIALIZERS[scale](D, H) if isinstance(scale, str) else scale
             b_deviation = 0.0 if isinstance(scale, str) else scale
             parameters += [rng.normal(0, deviation, (D, H)), rng.normal(0, b_deviation, H)]
         return cls([p.astype(dtype) for p in parameters], activations)
+
+    def with_parameters(self, parameters: Sequence[npt.ArrayLike]) -> Self:
+        """Return a network of the same activations with other parameters."""
+        return type(self)(parameters, self.activations)
 
     @property
     def dtype(self) -> np.dtype:
         """The dtype of all parameters."""
         return self.parameters[0].dtype
 
-    def with_parameters(self, parameters: Sequence[npt.ArrayLike]) -> Network:
-        """Return a network of the same activations with other parameters."""
-        return Network(parameters, self.activations)
+    @property
+    def axes(self) -> dict[str, Any]:
+        """The lengths that arguments must have: D inputs, K outputs; and their dtype."""
+        D, K = len(self.parameters[0]), len(self.parameters[-1])
+        return {"D": D, "K": K, "dtype": (self.dtype, "the parameters")}
 
-    def forward(self, X: npt.ArrayLike, masks: Sequence[Array] | None = None) -> list[Array]:
+    @property
+    def layers(self) -> list[tuple[Array, Array, str]]:
+        """The weights, the bias and the activation's name of each layer."""
+        return list(zip(self.parameters[::2], self.parameters[1::2], self.activations, strict=True))
+
+    @checked
+    def forward(
+        self, X: Annotated[Array, "N D"], masks: Sequence[Array] | None = None
+    ) -> list[Array]:
         """Return ``[X, A1, ..., AL]``, all of which the backward pass needs (eq: layer-forward).
 
         Parameters
@@ -151,31 +164,18 @@ class Network:
             One for each layer, by which its inputs are multiplied, as
             `regularization.dropout_mask` makes them. What is returned has not been multiplied.
         """
-        A = float_array("X", X, ("N", self.parameters[0].shape[0]))
-        same_dtype("X", A, self.dtype)
-        outputs = [A]
-        for layer, name in enumerate(self.activations):
-            W, b = self.parameters[2 * layer : 2 * layer + 2]
-            A = self._masked(outputs, layer, masks)
-            outputs.append(ACTIVATIONS[name].function(dense_forward(A, W, b)))
+        masks = self._checked_masks(masks, len(X))
+        outputs = [X]
+        for layer, (W, b, activation) in enumerate(self.layers):
+            A = outputs[-1] if masks is None else outputs[-1] * masks[layer]
+            outputs.append(ACTIVATIONS[activation].function(A @ W + b))
         return outputs
 
-    def _masked(self, outputs: Sequence[Array], layer: int, masks: Sequence[Array] | None) -> Array:
-        """Return the inputs of a layer: the outputs before it, times the layer's mask if any."""
-        if masks is None:
-            return outputs[layer]
-        if len(masks) != len(self.activations):
-            raise ValueError(
-                f"masks: expected one for each of {len(self.activations)} layers, got {len(masks)}"
-            )
-        mask = float_array(f"masks[{layer}]", masks[layer], outputs[layer].shape)
-        same_dtype(f"masks[{layer}]", mask, self.dtype)
-        return outputs[layer] * mask
-
+    @checked
     def backward(
         self,
         outputs: Sequence[Array],
-        d_output: npt.ArrayLike,
+        d_output: Annotated[Array, "N K"],
         masks: Sequence[Array] | None = None,
     ) -> tuple[list[Array], Array]:
         """Return the gradients of the loss, given its gradient with respect to the output.
@@ -196,30 +196,39 @@ class Network:
         d_input : ndarray, shape (N, D)
             ``dL/dX``.
         """
-        if len(outputs) != len(self.activations) + 1:
+        if len(outputs) != len(self.activations) + 1 or outputs[-1].shape != d_output.shape:
             raise ValueError(
                 f"outputs: expected the {len(self.activations) + 1} arrays that forward returns,"
-                f" got {len(outputs)}"
+                f" the last of shape {d_output.shape}, got {[np.shape(A) for A in outputs]}"
             )
-        dA = float_array("d_output", d_output, outputs[-1].shape)
-        same_dtype("d_output", dA, self.dtype)
+        masks = self._checked_masks(masks, len(d_output))
         gradients: list[Array] = []
-        for layer in reversed(range(len(self.activations))):
-            derivative = ACTIVATIONS[self.activations[layer]].derivative
-            delta = dA * derivative(outputs[layer + 1])  # (eq: delta-recursion)
-            inputs = self._masked(outputs, layer, masks)
-            dW, db, dA = dense_backward(inputs, self.parameters[2 * layer], delta)
+        dA = d_output
+        for layer, (W, _, activation) in reversed(list(enumerate(self.layers))):
+            # (eq: delta-recursion)
+            delta = dA * ACTIVATIONS[activation].derivative(outputs[layer + 1])
+            A = outputs[layer] if masks is None else outputs[layer] * masks[layer]
+            dW, db, dA = unwrap(dense_backward)(A, W, delta)
             if masks is not None:
                 dA = dA * masks[layer]  # (eq: dropout-gradient)
             gradients[:0] = [dW, db]
         return gradients, dA
 
+    def _checked_masks(self, masks: Sequence[Array] | None, N: int) -> list[Array] | None:
+        """Return the masks, if there is one of the inputs' shape for each layer."""
+        if masks is None:
+            return None
+        if len(masks) != len(self.layers):
+            raise ValueError(
+                f"masks: expected one for each of {len(self.layers)} layers, got {len(masks)}"
+            )
+        return [
+            as_array(f"masks[{layer}]", mask, "N D", self.axes | {"N": N, "D": len(W)})
+            for layer, (mask, (W, _, _)) in enumerate(zip(masks, self.layers, strict=True))
+        ]
+
     def loss_and_gradients(
-        self,
-        loss: Loss,
-        X: npt.ArrayLike,
-        T: npt.ArrayLike,
-        masks: Sequence[Array] | None = None,
+        self, loss: Loss, X: Array, T: Array, masks: Sequence[Array] | None = None
     ) -> tuple[float, list[Array]]:
         """Return the loss on a batch and its gradients, ordered like `parameters`.
 
@@ -237,17 +246,17 @@ class Network:
         return value, self.backward(outputs, d_output, masks)[0]
 
     def save(self, file: str | Path) -> None:
-        """Write the parameters and the activations' names to a file, which should end in .npz."""
+        """Write the parameters and the activations' names to a file of just this name."""
         arrays: dict[str, Any] = {f"parameter_{i}": p for i, p in enumerate(self.parameters)}
-        np.savez(file, activations=np.array(self.activations), **arrays)
+        npz.write(file, activations=np.array(self.activations), **arrays)
 
     @classmethod
     def load(cls, file: str | Path) -> Self:
         """Return the network that `save` wrote, or raise ValueError if it is another file."""
+        saved = npz.read(file)
         try:
-            with np.load(file, allow_pickle=False) as saved:
-                activations = [str(name) for name in saved["activations"]]
-                parameters = [saved[f"parameter_{i}"] for i in range(2 * len(activations))]
-        except Exception as error:  # a damaged archive can raise almost anything
+            activations = [str(name) for name in saved["activations"]]
+            parameters = [saved[f"parameter_{i}"] for i in range(2 * len(activations))]
+        except (KeyError, TypeError) as error:
             raise ValueError(f"{file}: not a network ({error})") from error
         return cls(parameters, activations)

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop.schedules import Schedule
-from backprop.validation import Array
+from backprop.contracts import Array
 
 
 @dataclass

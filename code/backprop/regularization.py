@@ -8,28 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
-from backprop.validation import Array, generator
+from backprop.contracts import Array, checked
+
+Strength = Annotated[float, "[0, inf)"]
+Rate = Annotated[float, "[0, 1)"]
 
 
-def strength_of_penalty(name: str, value: float) -> float:
-    """Return the strength of a penalty, or raise ValueError if it is negative or not finite."""
-    if not isinstance(value, Real) or not 0 <= float(value) < math.inf:
-        raise ValueError(f"{name}: expected a number of at least 0, got {value!r}")
-    return float(value)
-
-
-def share_dropped(name: str, value: float) -> None:
-    """Raise ValueError if a rate of dropout is not from 0 to less than 1."""
-    if not isinstance(value, Real) or not 0 <= float(value) < 1:
-        raise ValueError(f"{name}: expected 0 <= rate < 1, got {value!r}")
-
-
-def l1(parameters: Sequence[Array], strength: float) -> tuple[float, list[Array]]:
+@checked
+def l1(parameters: Sequence[Array], strength: Strength) -> tuple[float, list[Array]]:
     """Strength times the sum of all weights' sizes (eq: l1-penalty).
 
     Biases, which are the parameters with one axis, are left out.
@@ -41,12 +32,12 @@ def l1(parameters: Sequence[Array], strength: float) -> tuple[float, list[Array]
         ``strength · sign(W)`` (eq: l1-gradient), zeros for biases; shaped like `parameters`. At a
         weight of zero, where there is no derivative, it is 0, as in TensorFlow.
     """
-    s = strength_of_penalty("strength", strength)
-    value = s * math.fsum(float(np.abs(p).sum()) for p in parameters if p.ndim > 1)
-    return value, [s * np.sign(p) if p.ndim > 1 else np.zeros_like(p) for p in parameters]
+    value = strength * math.fsum(float(np.abs(p).sum()) for p in parameters if p.ndim > 1)
+    return value, [strength * np.sign(p) if p.ndim > 1 else np.zeros_like(p) for p in parameters]
 
 
-def l2(parameters: Sequence[Array], strength: float) -> tuple[float, list[Array]]:
+@checked
+def l2(parameters: Sequence[Array], strength: Strength) -> tuple[float, list[Array]]:
     """Strength times the sum of all weights' squares, without a half, as in Keras (eq: l2-penalty).
 
     Biases, which are the parameters with one axis, are left out.
@@ -57,14 +48,14 @@ def l2(parameters: Sequence[Array], strength: float) -> tuple[float, list[Array]
     gradients : list of ndarray
         ``2 · strength · W`` (eq: l2-gradient), zeros for biases; shaped like `parameters`.
     """
-    s = strength_of_penalty("strength", strength)
-    value = s * math.fsum(float(np.square(p).sum()) for p in parameters if p.ndim > 1)
-    return value, [2 * s * p if p.ndim > 1 else np.zeros_like(p) for p in parameters]
+    value = strength * math.fsum(float(np.square(p).sum()) for p in parameters if p.ndim > 1)
+    return value, [2 * strength * p if p.ndim > 1 else np.zeros_like(p) for p in parameters]
 
 
+@checked
 def dropout_mask(
     shape: tuple[int, ...],
-    rate: float,
+    rate: Rate,
     rng: np.random.Generator,
     dtype: npt.DTypeLike = np.float64,
 ) -> Array:
@@ -82,8 +73,6 @@ def dropout_mask(
     dtype : dtype
         float64 or float32.
     """
-    generator("rng", rng)
-    share_dropped("rate", rate)
     kept = rng.random(shape, dtype=np.dtype(dtype)) >= rate  # type: ignore[arg-type]
     mask: Array = kept / np.asarray(1 - rate, dtype)
     return mask

@@ -23,7 +23,7 @@ from backprop.losses import Loss
 from backprop.network import Network
 from backprop.optimizers import Optimizer
 from backprop.regularization import dropout_mask, l1, l2, share_dropped, strength_of_penalty
-from backprop.validation import Array, float_array, same_dtype, whole_number
+from backprop.contracts import Array, float_array, same_dtype, whole_number
 
 Data = tuple[npt.ArrayLike, npt.ArrayLike]
 
