@@ -13,7 +13,7 @@ from numbers import Real
 
 import numpy as np
 
-from backprop.contracts import Array, float_array, generator, whole_number
+from backprop.validation import Array, float_array, generator, whole_number
 
 SIDE = 28  # pixels of MNIST's images, in each direction
 CENTRE = (SIDE - 1) / 2

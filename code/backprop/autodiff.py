@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from backprop.contracts import Array
+from backprop.validation import Array
 
 # The derivative of y = f(a) or y = f(a, b) in each input, entry by entry.
 PARTIALS: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from backprop.contracts import Array, float_array, whole_number
+from backprop.validation import Array, float_array, whole_number
 
 
 def shards(n: int, workers: int) -> list[slice]:

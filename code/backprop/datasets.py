@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop.network import Network
-from backprop.contracts import generator, whole_number
+from backprop.validation import generator, whole_number
 
 DATA = Path(__file__).parent / "data"
 MNIST_FILE = DATA / "mnist.npz"

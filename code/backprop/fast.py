@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from backprop.losses import Loss
 from backprop.network import Network
-from backprop.contracts import Array, same_dtype
+from backprop.validation import Array, same_dtype
 
 # Rows of a weight matrix, the inputs that they are multiplied by, and these weights.
 Part = tuple[slice | npt.NDArray[np.intp], Array, Array]

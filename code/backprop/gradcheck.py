@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from backprop.contracts import Array, generator, whole_number
+from backprop.validation import Array, generator, whole_number
 
 # Balances the two errors of a central difference: truncation grows like h², rounding like 1/h.
 RELATIVE_STEP = float(np.finfo(np.float64).eps ** (1 / 3))

@@ -31,7 +31,7 @@ from backprop import (
 )
 from backprop.data_parallel import shards
 from backprop.network import Network
-from backprop.contracts import Array, whole_number
+from backprop.validation import Array, whole_number
 
 import tensorflow as tf  # isort: skip
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop.schedules import Schedule
-from backprop.contracts import Array
+from backprop.validation import Array
 
 
 @dataclass

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from cycler import cycler
 from matplotlib.figure import Figure
 
-from backprop.contracts import whole_number
+from backprop.validation import whole_number
 
 # The two colours of every formula and diagram. Both keep a contrast of 4.5 on white.
 FORWARD = "#0072B2"

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop.activations import sigmoid
-from backprop.contracts import Array, float_array, generator, same_dtype, whole_number
+from backprop.validation import Array, float_array, generator, same_dtype, whole_number
 
 
 class Trace(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from backprop.contracts import whole_number
+from backprop.validation import whole_number
 
 Schedule = Callable[[int], float]
 

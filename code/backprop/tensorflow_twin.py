@@ -15,7 +15,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 import tensorflow as tf
 
 from backprop.network import Network
-from backprop.contracts import Array, float_array
+from backprop.validation import Array, float_array
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "identity": tf.identity,

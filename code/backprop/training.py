@@ -22,8 +22,8 @@ from backprop.datasets import batches
 from backprop.losses import Loss
 from backprop.network import Network
 from backprop.optimizers import Optimizer
-from backprop.regularization import dropout_mask, l1, l2, share_dropped, strength_of_penalty
-from backprop.contracts import Array, float_array, same_dtype, whole_number
+from backprop.regularization import dropout_mask, l1, l2
+from backprop.validation import Array, float_array, same_dtype, whole_number, share_dropped, strength_of_penalty
 
 Data = tuple[npt.ArrayLike, npt.ArrayLike]
 
