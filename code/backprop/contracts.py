@@ -14,8 +14,9 @@ A letter stands for one length of at least one in all arguments of a call, so th
 above are the same for both; a method's letters begin with the ``axes`` of its object. ``...`` is
 any shape. Floating-point arrays are finite float32 or float64, all of one dtype. A function among
 the annotation's arguments states what else must be true: it takes the name and the array, and
-raises. What does not fit gets a ValueError that names the argument, what was expected and what
-came. ``inspect.unwrap`` gives the function without its gate, for callers that have checked already.
+raises; a function in the shape's place is all of the check. What does not fit gets a ValueError
+that names the argument, what was expected and what came. ``inspect.unwrap`` gives the function
+without its gate, for callers that have checked already.
 """
 
 from __future__ import annotations
@@ -117,6 +118,8 @@ def _check(hint: Any) -> Check | None:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         kind, (text, *rules) = arguments[0], hint.__metadata__
+        if callable(text):
+            return lambda name, value, _: text(name, value)
         if kind is str:
             return functools.partial(_choice, text)
         if kind in (int, float):
@@ -141,7 +144,9 @@ def _check(hint: Any) -> Check | None:
     if origin in (Union, types.UnionType):
         checks = [_check(member) for member in arguments if member is not type(None)]
         return functools.partial(_either, type(None) in arguments, checks) if any(checks) else None
-    if inspect.isclass(hint) and (hint is np.random.Generator or "backprop" in hint.__module__):
+    if inspect.isclass(hint) and (
+        hint is np.random.Generator or hint.__module__.startswith("backprop")
+    ):
         return functools.partial(_instance, hint)
     return None
 
@@ -175,9 +180,15 @@ def as_array(
         If `value` has another shape or dtype, hides entries behind a mask, or is not finite.
     """
     lengths = {} if lengths is None else lengths
-    if isinstance(value, np.ma.MaskedArray):
+    parts = [value, *value] if isinstance(value, list | tuple) else [value]
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
         raise ValueError(f"{name}: expected an array without a mask: fill or drop what it hides")
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths, for example
+        raise ValueError(
+            f"{name}: expected an array, got {type(value).__name__} ({error})"
+        ) from error
     floats = kind is np.floating
     if not (array.dtype in FLOATS if floats else np.issubdtype(array.dtype, kind)):
         raise ValueError(f"{name}: expected {KINDS[kind]}, got {array.dtype}")
@@ -193,14 +204,33 @@ def as_array(
         lengths.update(zip(axes, array.shape, strict=True))
     if not floats:
         return array
-    dtype, owner = lengths.setdefault("dtype", (array.dtype, name))
-    if array.dtype != dtype and rule is None:  # NumPy would promote without a word
-        raise ValueError(f"{name}: expected {dtype} like {owner}, got {array.dtype}")
+    if rule is not FREE:
+        dtype, owner = lengths.setdefault("dtype", (array.dtype, name))
+        if array.dtype != dtype and rule is None:  # NumPy would promote without a word
+            raise ValueError(f"{name}: expected {dtype} like {owner}, got {array.dtype}")
+        with np.errstate(over="ignore"):  # infinity is refused below
+            array = array.astype(dtype, copy=False)
     # A finite sum of squares has finite terms: one pass, no memory. If it overflows, look closer.
     if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}: expected finite numbers, got {array[place]} at {place}")
-    return array.astype(dtype, copy=False) if rule is CONVERTED else array
+    return array
+
+
+def float_type(name: str, value: Any) -> Any:
+    """Return the dtype that `value` stands for, if it is float32 or float64.
+
+    Raises
+    ------
+    ValueError
+        If it is another one, or none.
+    """
+    if value not in FLOATS:
+        raise ValueError(f"{name}: expected float32 or float64, got {value!r}")
+    return np.dtype(value)
+
+
+FloatType = Annotated[npt.DTypeLike, float_type]
 
 
 def as_number(name: str, value: Any, interval: str, kind: type = float) -> Any:
@@ -217,10 +247,10 @@ def as_number(name: str, value: Any, interval: str, kind: type = float) -> Any:
     fits = fits and (value < high or (interval[-1] == "]" and value == high))
     if not fits:
         what = "a whole number" if kind is int else "a number"
-        least = f"{'of at least' if interval[0] == '[' else 'above'} {low:g}"
-        most = f" and {'at most' if interval[-1] == ']' else 'below'} {high:g}"
-        limits = least + (most if math.isfinite(high) else "")
-        raise ValueError(f"{name}: expected {what} {limits}, got {value!r}")
+        least = f" {'of at least' if interval[0] == '[' else 'above'} {low:g}"
+        most = f" {'at most' if interval[-1] == ']' else 'below'} {high:g}"
+        limits = [s for s, limit in ((least, low), (most, high)) if math.isfinite(limit)]
+        raise ValueError(f"{name}: expected {what}{' and'.join(limits)}, got {value!r}")
     return kind(value)
 
 
@@ -244,7 +274,8 @@ def _instance(kind: type, name: str, value: Any, _: Any) -> Any:
 
 
 def _sequence(check: Check | None, name: str, value: Any, lengths: Any) -> Any:
-    if isinstance(value, str) or not hasattr(value, "__len__"):
+    sized = isinstance(value, Sequence | np.ndarray) and getattr(value, "shape", None) != ()
+    if not sized or isinstance(value, str):
         raise ValueError(f"{name}: expected a sequence, got {value!r}")
     return [check(f"{name}[{i}]", v, lengths) for i, v in enumerate(value)] if check else value
 
