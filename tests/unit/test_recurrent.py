@@ -62,23 +62,23 @@ def back_through(Wh, delta):
 @pytest.mark.equation("rnn-step")
 def test_rnn_step_is_its_formula():
     layer, X, state, _, _ = make_case(SimpleRNN)
-    trace = layer.forward(X, state)
-    assert len(trace.states) == 1
-    np.testing.assert_array_equal(trace.states[0][0], state[0])
+    cache = layer.forward(X, state)
+    assert len(cache.states) == 1
+    np.testing.assert_array_equal(cache.states[0][0], state[0])
     for n in range(N):
         h = state[0][n].tolist()
         for t in range(T):
             h = [math.tanh(z) for z in total_inputs(layer, X[t, n].tolist(), h)]
-            np.testing.assert_allclose(trace.states[0][t + 1, n], h, **ROUNDING)
-            np.testing.assert_allclose(trace.gates[t, n], h, **ROUNDING)
+            np.testing.assert_allclose(cache.states[0][t + 1, n], h, **ROUNDING)
+            np.testing.assert_allclose(cache.gates[t, n], h, **ROUNDING)
 
 
 @pytest.mark.equation("lstm-step")
 def test_lstm_step_is_its_formula():
     layer, X, state, _, _ = make_case(LSTM)
-    trace = layer.forward(X, state)
-    assert len(trace.states) == 2
-    np.testing.assert_array_equal([s[0] for s in trace.states], state)
+    cache = layer.forward(X, state)
+    assert len(cache.states) == 2
+    np.testing.assert_array_equal([s[0] for s in cache.states], state)
     for n in range(N):
         h, c = state[0][n].tolist(), state[1][n].tolist()
         for t in range(T):
@@ -87,16 +87,16 @@ def test_lstm_step_is_its_formula():
             g = [math.tanh(v) for v in z[2 * H : 3 * H]]
             c = [f[j] * c[j] + i[j] * g[j] for j in range(H)]
             h = [o[j] * math.tanh(c[j]) for j in range(H)]
-            np.testing.assert_allclose(trace.gates[t, n], [*i, *f, *g, *o], **ROUNDING)
-            np.testing.assert_allclose([s[t + 1, n] for s in trace.states], [h, c], **ROUNDING)
+            np.testing.assert_allclose(cache.gates[t, n], [*i, *f, *g, *o], **ROUNDING)
+            np.testing.assert_allclose([s[t + 1, n] for s in cache.states], [h, c], **ROUNDING)
 
 
 @pytest.mark.equation("gru-step")
 def test_gru_step_is_its_formula():
     layer, X, state, _, _ = make_case(GRU)
-    trace = layer.forward(X, state)
-    assert len(trace.states) == 1
-    np.testing.assert_array_equal(trace.states[0][0], state[0])
+    cache = layer.forward(X, state)
+    assert len(cache.states) == 1
+    np.testing.assert_array_equal(cache.states[0][0], state[0])
     for n in range(N):
         h = state[0][n].tolist()
         for t in range(T):
@@ -106,19 +106,19 @@ def test_gru_step_is_its_formula():
             reset = [r[j] * h[j] for j in range(H)]
             g = [math.tanh(v) for v in total_inputs(layer, x, reset)[2 * H :]]
             h = [z[j] * h[j] + (1 - z[j]) * g[j] for j in range(H)]
-            np.testing.assert_allclose(trace.gates[t, n], [*z, *r, *g], **ROUNDING)
-            np.testing.assert_allclose(trace.states[0][t + 1, n], h, **ROUNDING)
+            np.testing.assert_allclose(cache.gates[t, n], [*z, *r, *g], **ROUNDING)
+            np.testing.assert_allclose(cache.states[0][t + 1, n], h, **ROUNDING)
 
 
 @every_kind
 def test_shapes_of_a_trace(kind):
     case = make_case(kind)
-    trace = case.layer.forward(case.X)
-    assert [s.shape for s in trace.states] == [(T + 1, N, H)] * kind.state_count
-    assert trace.gates.shape == (T, N, kind.gate_count * H)
-    assert trace.mask is None
-    np.testing.assert_array_equal(trace.X, case.X)
-    np.testing.assert_array_equal(trace.outputs, trace.states[0][1:])
+    cache = case.layer.forward(case.X)
+    assert [s.shape for s in cache.states] == [(T + 1, N, H)] * kind.state_count
+    assert cache.gates.shape == (T, N, kind.gate_count * H)
+    assert cache.mask is None
+    np.testing.assert_array_equal(cache.X, case.X)
+    np.testing.assert_array_equal(cache.outputs, cache.states[0][1:])
 
 
 @every_kind
@@ -151,8 +151,8 @@ def rnn_deltas(case):
 def lstm_deltas(case):
     """Return delta and the slopes in the initial states, by a loop."""
     layer, X, state, d_outputs, d_state = case
-    trace, Wh = layer.forward(X, state), layer.parameters[1]
-    gates, c = trace.gates.tolist(), trace.states[1].tolist()
+    cache, Wh = layer.forward(X, state), layer.parameters[1]
+    gates, c = cache.gates.tolist(), cache.states[1].tolist()
     delta, d_first = np.zeros((T, N, 4 * H)), np.zeros((2, N, H))
     for n in range(N):
         carried_h, carried_c = d_state[0][n].tolist(), d_state[1][n].tolist()
@@ -176,8 +176,8 @@ def lstm_deltas(case):
 def gru_deltas(case):
     """Return delta and the slope in the initial state, by a loop."""
     layer, X, state, d_outputs, d_state = case
-    trace, Wh = layer.forward(X, state), layer.parameters[1]
-    gates, h = trace.gates.tolist(), trace.states[0].tolist()
+    cache, Wh = layer.forward(X, state), layer.parameters[1]
+    gates, h = cache.gates.tolist(), cache.states[0].tolist()
     delta, d_first = np.zeros((T, N, 3 * H)), np.zeros((N, H))
     for n in range(N):
         carried = d_state[0][n].tolist()
@@ -231,14 +231,14 @@ def test_deltas_are_their_formulas(kind, loss):
 @pytest.mark.parametrize("t", range(T))
 def test_lstm_cell_error_is_its_formula(t):
     layer, X, state, d_outputs, d_state = make_case(LSTM)
-    trace = layer.forward(X, state)
-    _, f, _, o = np.split(trace.gates[t], 4, axis=1)
+    cache = layer.forward(X, state)
+    _, f, _, o = np.split(cache.gates[t], 4, axis=1)
 
     def walk_back_to(step):
         """Return the slopes of all that comes after in the states before a step."""
         if step == T:
             return d_state
-        rest = layer.forward(X[step:], [s[step] for s in trace.states])
+        rest = layer.forward(X[step:], [s[step] for s in cache.states])
         return layer.backward(rest, d_outputs[step:], d_state)[2]
 
     def loss_of_cell(c):
@@ -254,11 +254,11 @@ def test_lstm_cell_error_is_its_formula(t):
     d_c = np.zeros((N, H))
     for n, j in np.ndindex(N, H):
         d_h = d_outputs[t, n, j] + carried_h[n, j]
-        tanh_c = math.tanh(trace.states[1][t + 1, n, j])
+        tanh_c = math.tanh(cache.states[1][t + 1, n, j])
         # What is carried to this step is the error of the next cell times the next forget gate.
         d_c[n, j] = d_h * o[n, j] * (1 - tanh_c**2) + carried_c[n, j]
     np.testing.assert_allclose(walk_back_to(t)[1], d_c * f, **ROUNDING)
-    (numerical,) = gradcheck.numerical_gradients(loss_of_cell, trace.states[1][t + 1])
+    (numerical,) = gradcheck.numerical_gradients(loss_of_cell, cache.states[1][t + 1])
     assert gradcheck.relative_error(d_c, numerical) <= 1e-7
 
 
@@ -291,12 +291,12 @@ def test_rnn_gradients_are_their_formulas():
 @pytest.mark.parametrize("kind", [LSTM, GRU])
 def test_gradients_with_gates_are_their_formulas(kind):
     case = make_case(kind)
-    trace = case.layer.forward(case.X, case.state)
+    cache = case.layer.forward(case.X, case.state)
     delta, d_first = DELTAS[kind](case)
-    before = trace.states[0][:T]
+    before = cache.states[0][:T]
     state_weights = add_up(before, delta)
     if kind is GRU:  # the candidate receives r h
-        reset = trace.gates[..., H : 2 * H]
+        reset = cache.gates[..., H : 2 * H]
         state_weights[:, 2 * H :] = add_up(reset * before, delta[..., 2 * H :])
     Wx = case.layer.parameters[0]
     expected = [
@@ -313,9 +313,9 @@ def test_gradients_with_gates_are_their_formulas(kind):
 @pytest.mark.parametrize("steps", [1, 2, 6])
 def test_jacobian_is_a_product_of_one_factor_for_each_step(steps):
     layer, X, state, _, _ = make_case(SimpleRNN, sizes=(steps, 1, D, H))
-    trace, Wh = layer.forward(X, state), layer.parameters[1].tolist()
+    cache, Wh = layer.forward(X, state), layer.parameters[1].tolist()
     jacobian = [[float(i == j) for j in range(H)] for i in range(H)]
-    for h in trace.outputs[:, 0].tolist()[::-1]:
+    for h in cache.outputs[:, 0].tolist()[::-1]:
         factor = [[(1 - h[i] ** 2) * Wh[j][i] for j in range(H)] for i in range(H)]
         jacobian = [
             [sum(row[k] * factor[k][j] for k in range(H)) for j in range(H)] for row in jacobian
@@ -326,7 +326,7 @@ def test_jacobian_is_a_product_of_one_factor_for_each_step(steps):
             lambda h, i=i: layer.forward(X, [h]).outputs[-1, 0, i], state[0]
         )
         assert gradcheck.relative_error([jacobian[i]], numerical) <= 1e-7
-        _, _, (d_first,) = layer.backward(trace, no_output_matters, [np.eye(H)[[i]]])
+        _, _, (d_first,) = layer.backward(cache, no_output_matters, [np.eye(H)[[i]]])
         np.testing.assert_allclose(d_first, [jacobian[i]], **ROUNDING)
 
 
@@ -408,13 +408,13 @@ def test_gradients_agree_with_autodiff(kind, mask, loss):
 @every_kind
 def test_masked_step_is_its_formula(kind, mask):
     layer, X, state, d_outputs, d_state = case = make_case(kind)
-    trace, steps, before = layer.forward(X, state, mask), [], state
+    cache, steps, before = layer.forward(X, state, mask), [], state
     for t in range(T):
         m = mask[t].astype(float)[:, np.newaxis]
         steps.append(layer.forward(X[[t]], before))
         pairs = zip(steps[-1].states, before, strict=True)
         before = [m * s[1] + (1 - m) * old for s, old in pairs]
-        np.testing.assert_allclose([s[t + 1] for s in trace.states], before, **ROUNDING)
+        np.testing.assert_allclose([s[t + 1] for s in cache.states], before, **ROUNDING)
     gradients, dX = [np.zeros_like(p) for p in layer.parameters], np.zeros_like(X)
     error = d_state
     for t in reversed(range(T)):
@@ -432,8 +432,8 @@ def test_masked_step_is_its_formula(kind, mask):
 def test_a_mask_of_ones_is_no_mask(kind):
     case = make_case(kind)
     everywhere = np.ones((T, N), bool)
-    trace, masked = (case.layer.forward(case.X, case.state, m) for m in (None, everywhere))
-    np.testing.assert_array_equal(masked.states, trace.states)
+    cache, masked = (case.layer.forward(case.X, case.state, m) for m in (None, everywhere))
+    np.testing.assert_array_equal(masked.states, cache.states)
     for a, b in zip(case.by_hand(everywhere), case.by_hand(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -463,9 +463,9 @@ def test_what_stands_at_a_masked_step_does_not_matter(kind, mask):
 @every_kind
 def test_an_example_without_a_step_keeps_its_state_and_hands_its_slope_on(kind):
     layer, X, state, d_outputs, d_state = case = make_case(kind)
-    trace = layer.forward(X, state, HOLES)
+    cache = layer.forward(X, state, HOLES)
     assert not HOLES[:, 2].any()
-    for s, first in zip(trace.states, state, strict=True):
+    for s, first in zip(cache.states, state, strict=True):
         assert (s[:, 2] == first[2]).all()
     _, _, _, dX, *d_first = case.by_hand(HOLES)
     assert not dX[:, 2].any()
@@ -498,11 +498,11 @@ def test_padding_with_masked_steps_changes_nothing(kind, mask, places):
         d_outputs=np.insert(case.d_outputs, places, 0.0, axis=0),
     )
     longer = np.insert(mask, places, False, axis=0)
-    trace, padded_trace = (
+    cache, padded_trace = (
         c.layer.forward(c.X, c.state, m) for c, m in [(case, mask), (padded, longer)]
     )
-    np.testing.assert_allclose(padded_trace.outputs[kept], trace.outputs, **ROUNDING)
-    for s, other in zip(padded_trace.states, trace.states, strict=True):
+    np.testing.assert_allclose(padded_trace.outputs[kept], cache.outputs, **ROUNDING)
+    for s, other in zip(padded_trace.states, cache.states, strict=True):
         np.testing.assert_allclose(s[-1], other[-1], **ROUNDING)
     hand = padded.by_hand(longer)
     assert not hand[3][~kept].any()
@@ -515,13 +515,13 @@ def test_padding_with_masked_steps_changes_nothing(kind, mask, places):
 def test_every_example_of_a_batch_is_as_if_alone_and_without_gaps(kind, mask):
     layer, X, state, _, d_state = case = make_case(kind)
     d_outputs = np.where(mask[..., np.newaxis], case.d_outputs, 0)
-    trace = layer.forward(X, state, mask)
+    cache = layer.forward(X, state, mask)
     *gradients, dX = [np.zeros_like(p) for p in [*layer.parameters, X]]
     d_first = [d.copy() for d in d_state]
     for n in np.flatnonzero(mask.any(axis=0)):
         own = np.ix_(mask[:, n], [n])
         alone = layer.forward(X[own], [s[[n]] for s in state])
-        np.testing.assert_allclose(trace.outputs[own], alone.outputs, **ROUNDING)
+        np.testing.assert_allclose(cache.outputs[own], alone.outputs, **ROUNDING)
         hand, dX[own], d_own = layer.backward(alone, d_outputs[own], [d[[n]] for d in d_state])
         gradients = [a + b for a, b in zip(gradients, hand, strict=True)]
         for d, own_d in zip(d_first, d_own, strict=True):
@@ -652,15 +652,15 @@ def test_chunks_that_hand_their_state_over_are_truncated_at_their_ends(kind, mas
     total, slopes, carried = [np.zeros_like(p) for p in layer.parameters], [], state
     for start in range(0, T, k):
         chunk = slice(start, start + k)
-        trace = layer.forward(X[chunk], carried, None if mask is None else mask[chunk])
-        np.testing.assert_allclose(trace.outputs, whole.outputs[chunk], **ROUNDING)
+        cache = layer.forward(X[chunk], carried, None if mask is None else mask[chunk])
+        np.testing.assert_allclose(cache.outputs, whole.outputs[chunk], **ROUNDING)
         after = d_state if start + k >= T else None
-        gradients, dX, d_first = layer.backward(trace, d_outputs[chunk], after)
+        gradients, dX, d_first = layer.backward(cache, d_outputs[chunk], after)
         total = [a + b for a, b in zip(total, gradients, strict=True)]
         slopes.append(dX)
         if start == 0:
             at_start = d_first
-        carried = [s[-1] for s in trace.states]
+        carried = [s[-1] for s in cache.states]
     assert_same(carried, [s[-1] for s in whole.states])
     assert_same(case.by_hand(mask, k, k), [*total, np.concatenate(slopes), *at_start])
 
@@ -715,9 +715,9 @@ def test_starting_weights_of_the_state_prefer_no_direction(kind):
 @pytest.mark.parametrize(
     ("kind", "bias"), [(SimpleRNN, [0] * 3), (LSTM, [0, 0, 0, 1, 1, 1] + [0] * 6), (GRU, [0] * 9)]
 )
-def test_starting_biases_are_zero_but_a_forget_gate_is_open(kind, bias):
+def test_initial_biases_are_zero_but_a_forget_gate_is_open(kind, bias):
     assert kind.random(2, 3, np.random.default_rng(0)).parameters[2].tolist() == bias
-    assert kind.starting_bias(3).tolist() == bias
+    assert kind.initial_bias(3).tolist() == bias
 
 
 @every_kind
@@ -754,10 +754,10 @@ def test_float32_stays_float32(kind, mask):
     X, d_outputs = X.astype(np.float32), d_outputs.astype(np.float32)
     state, d_state = ([a.astype(np.float32) for a in arrays] for arrays in (state, d_state))
     for start, last in [(state, d_state), (None, None)]:
-        trace = layer.forward(X, start, mask)
+        cache = layer.forward(X, start, mask)
         for k1, k2 in [(None, None), (2, 3)]:
-            gradients, dX, d_first = layer.backward(trace, d_outputs, last, k1, k2)
-            found = [trace.X, *trace.states, trace.gates, *gradients, dX, *d_first]
+            gradients, dX, d_first = layer.backward(cache, d_outputs, last, k1, k2)
+            found = [cache.X, *cache.states, cache.gates, *gradients, dX, *d_first]
             assert {a.dtype for a in found} == {np.dtype(np.float32)}
             if start is not None:
                 exact = case.by_hand(mask, k1, k2)
@@ -773,10 +773,10 @@ def test_arguments_are_left_alone(kind, mask, truncation):
     mask = None if mask is None else mask.copy()
     arrays = [*case.arguments, d_outputs, *d_state, *([] if mask is None else [mask])]
     before = [a.copy() for a in arrays]
-    trace = layer.forward(X, state, mask)
-    stored = [*trace.states, trace.gates]
+    cache = layer.forward(X, state, mask)
+    stored = [*cache.states, cache.gates]
     before += [a.copy() for a in stored]
-    _, dX, d_first = layer.backward(trace, d_outputs, d_state, *truncation)
+    _, dX, d_first = layer.backward(cache, d_outputs, d_state, *truncation)
     for a in (dX, *d_first):
         a[:] = 7.0  # what comes out is nobody's memory
     for after, was in zip([*arrays, *stored], before, strict=True):
@@ -789,8 +789,8 @@ def test_arguments_are_left_alone(kind, mask, truncation):
 @every_kind
 def test_a_trace_can_be_walked_back_twice(kind):
     layer, X, state, d_outputs, d_state = make_case(kind)
-    trace = layer.forward(X, state, HOLES)
-    (g, dX, d), (g2, dX2, d2) = (layer.backward(trace, d_outputs, d_state) for _ in range(2))
+    cache = layer.forward(X, state, HOLES)
+    (g, dX, d), (g2, dX2, d2) = (layer.backward(cache, d_outputs, d_state) for _ in range(2))
     for a, b in zip([*g, dX, *d], [*g2, dX2, *d2], strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -798,9 +798,9 @@ def test_a_trace_can_be_walked_back_twice(kind):
 @every_kind
 def test_without_slopes_from_later_they_are_zero(kind):
     layer, X, state, d_outputs, d_state = make_case(kind)
-    trace = layer.forward(X, state)
+    cache = layer.forward(X, state)
     (g, dX, d), (g2, dX2, d2) = (
-        layer.backward(trace, d_outputs, last) for last in (None, [0.0 * d for d in d_state])
+        layer.backward(cache, d_outputs, last) for last in (None, [0.0 * d for d in d_state])
     )
     for a, b in zip([*g, dX, *d], [*g2, dX2, *d2], strict=True):
         np.testing.assert_array_equal(a, b)
@@ -810,9 +810,9 @@ def test_without_slopes_from_later_they_are_zero(kind):
 def test_large_inputs_do_not_overflow(kind):
     layer, X, state, d_outputs, d_state = make_case(kind)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        trace = layer.forward(1e4 * X, state)
-        gradients, dX, d_first = layer.backward(trace, d_outputs, d_state)
-    for a in (*trace.states, *gradients, dX, *d_first):
+        cache = layer.forward(1e4 * X, state)
+        gradients, dX, d_first = layer.backward(cache, d_outputs, d_state)
+    for a in (*cache.states, *gradients, dX, *d_first):
         assert np.isfinite(a).all()
 
 
@@ -840,9 +840,9 @@ def test_with_parameters_keeps_the_kind_and_the_old_layer(kind):
 
 def test_lists_of_numbers_are_arguments():
     layer = SimpleRNN([[[1.0]], [[0.5]], [0.0]])
-    trace = layer.forward([[[0.5]]], [[[1.0]]], [[True]])
-    assert trace.outputs.tolist() == [[[math.tanh(1.0)]]]
-    _, dX, _ = layer.backward(trace, [[[2.0]]], [[[1.0]]])
+    cache = layer.forward([[[0.5]]], [[[1.0]]], [[True]])
+    assert cache.outputs.tolist() == [[[math.tanh(1.0)]]]
+    _, dX, _ = layer.backward(cache, [[[2.0]]], [[[1.0]]])
     assert dX[0, 0, 0] == pytest.approx(3 / math.cosh(1) ** 2, rel=1e-15)
 
 
@@ -853,9 +853,9 @@ def test_a_layer_without_formulas_says_so():
     layer = Empty(make_case(SimpleRNN).layer.parameters)
     with pytest.raises(NotImplementedError):
         layer.forward(np.ones((T, N, D)))
-    trace = make_case(SimpleRNN).layer.forward(np.ones((T, N, D)))
+    cache = make_case(SimpleRNN).layer.forward(np.ones((T, N, D)))
     with pytest.raises(NotImplementedError):
-        layer.backward(trace, np.ones((T, N, H)))
+        layer.backward(cache, np.ones((T, N, H)))
 
 
 # Bad input
@@ -960,27 +960,27 @@ BAD_STATES = [
 @pytest.mark.parametrize(("wrong", "message"), BAD_STATES)
 def test_bad_states_are_refused(kind, wrong, message):
     layer, X, state, d_outputs, d_state = make_case(kind)
-    trace = layer.forward(X)
+    cache = layer.forward(X)
     for place in range(kind.state_count):
         bad, bad_slopes = list(state), list(d_state)
         bad[place] = bad_slopes[place] = wrong
         with pytest.raises(ValueError, match=f"^state: {re.escape(message)}"):
             layer.forward(X, bad)
         with pytest.raises(ValueError, match=f"^d_state: {re.escape(message)}"):
-            layer.backward(trace, d_outputs, bad_slopes)
+            layer.backward(cache, d_outputs, bad_slopes)
 
 
 @every_kind
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_wrong_number_of_states_is_refused(kind, change):
     layer, X, _, d_outputs, _ = make_case(kind)
-    trace, right = layer.forward(X), kind.state_count
+    cache, right = layer.forward(X), kind.state_count
     wrong = [np.zeros((N, H))] * (right + change)
     message = f"state: expected {right} arrays, got {right + change}"
     with pytest.raises(ValueError, match=f"^{message}"):
         layer.forward(X, wrong)
     with pytest.raises(ValueError, match=f"^d_{message}"):
-        layer.backward(trace, d_outputs, wrong)
+        layer.backward(cache, d_outputs, wrong)
 
 
 @every_kind

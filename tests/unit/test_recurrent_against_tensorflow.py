@@ -112,11 +112,11 @@ def assert_same(mine, others):
 @every_kind
 def test_states_are_keras_states(kind, mask):
     layer, X, state, _, _ = make_case(kind)
-    trace = layer.forward(X, state, mask)
+    cache = layer.forward(X, state, mask)
     outputs, last = keras_forward(keras_layer(layer), X, state, mask)
-    shown = np.where(has_begun(mask), trace.outputs, 0)
+    shown = np.where(has_begun(mask), cache.outputs, 0)
     np.testing.assert_allclose(shown, outputs, rtol=0, atol=1e-14)
-    for mine, other in zip(trace.states, last, strict=True):
+    for mine, other in zip(cache.states, last, strict=True):
         np.testing.assert_allclose(mine[-1], other, rtol=0, atol=1e-14)
 
 
@@ -132,9 +132,9 @@ def test_the_initial_state_is_zero_as_in_keras(kind):
 @every_kind
 def test_states_are_those_of_the_formulas_in_tensorflow(kind, mask):
     layer, X, state, _, _ = make_case(kind)
-    trace = layer.forward(X, state, mask)
+    cache = layer.forward(X, state, mask)
     for t, states in enumerate(tf_steps(kind, layer.parameters, X, state, mask)):
-        for mine, other in zip(trace.states, states, strict=True):
+        for mine, other in zip(cache.states, states, strict=True):
             np.testing.assert_allclose(mine[t + 1], other, rtol=0, atol=1e-14)
 
 
@@ -176,11 +176,11 @@ def test_a_class_for_each_sequence_and_a_number_for_each_step(kind, mask):
     layer, X, state, _, _ = make_case(kind)
     classes, numbers = np.eye(H)[[0, 1, 1, 0]], np.random.default_rng(2).normal(size=(T, N, H))
     steps = np.ones((T, N, 1)) if mask is None else mask[..., np.newaxis]
-    trace = layer.forward(X, state, mask)
-    _, d_last = losses.softmax_cross_entropy(trace.outputs[-1], classes)
-    d_outputs = steps * (trace.outputs - numbers) / N
+    cache = layer.forward(X, state, mask)
+    _, d_last = losses.softmax_cross_entropy(cache.outputs[-1], classes)
+    d_outputs = steps * (cache.outputs - numbers) / N
     gradients, dX, d_first = layer.backward(
-        trace, d_outputs, [d_last, *[np.zeros((N, H))] * (kind.state_count - 1)]
+        cache, d_outputs, [d_last, *[np.zeros((N, H))] * (kind.state_count - 1)]
     )
 
     def by_tensorflow(*arguments):
@@ -255,9 +255,9 @@ def test_float32(kind, mask):
     layer, X, state, *_ = make_case(kind)
     parameters = [p.astype(np.float32) for p in layer.parameters]
     X, state = X.astype(np.float32), [s.astype(np.float32) for s in state]
-    trace = layer.with_parameters(parameters).forward(X, state, mask)
+    cache = layer.with_parameters(parameters).forward(X, state, mask)
     outputs, last = keras_forward(keras_layer(layer.with_parameters(parameters)), X, state, mask)
-    shown = np.where(has_begun(mask), trace.outputs, np.float32(0))
-    for mine, other in zip([shown, *(s[-1] for s in trace.states)], [outputs, *last], strict=True):
+    shown = np.where(has_begun(mask), cache.outputs, np.float32(0))
+    for mine, other in zip([shown, *(s[-1] for s in cache.states)], [outputs, *last], strict=True):
         assert mine.dtype == other.numpy().dtype == np.float32
         np.testing.assert_allclose(mine, other, rtol=0, atol=1e-6)
