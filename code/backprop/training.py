@@ -27,9 +27,9 @@ from backprop.validation import (
     Array,
     float_array,
     same_dtype,
-    whole_number,
     share_dropped,
     strength_of_penalty,
+    whole_number,
 )
 
 Data = tuple[npt.ArrayLike, npt.ArrayLike]
