@@ -107,8 +107,12 @@ def check_fields(instance: Any) -> None:
 
 @functools.cache
 def _checks(annotated: Any) -> Mapping[str, Check]:
+    if not inspect.isclass(annotated):  # what is returned may have a type that is not imported
+        given = {k: v for k, v in annotated.__annotations__.items() if k != "return"}
+        names = {"__annotations__": given, "__module__": annotated.__module__}
+        annotated = type("Arguments", (), names)
     hints = get_type_hints(annotated, include_extras=True)
-    found = {name: _check(hint) for name, hint in hints.items() if name != "return"}
+    found = {name: _check(hint) for name, hint in hints.items()}
     return {name: check for name, check in found.items() if check}
 
 
