@@ -23,7 +23,14 @@ from backprop.losses import Loss
 from backprop.network import Network
 from backprop.optimizers import Optimizer
 from backprop.regularization import dropout_mask, l1, l2
-from backprop.validation import Array, float_array, same_dtype, whole_number, share_dropped, strength_of_penalty
+from backprop.validation import (
+    Array,
+    float_array,
+    same_dtype,
+    share_dropped,
+    strength_of_penalty,
+    whole_number,
+)
 
 Data = tuple[npt.ArrayLike, npt.ArrayLike]
 
