@@ -51,7 +51,12 @@ Check = Callable[[str, Any, dict[str, Any]], Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-KINDS = {np.floating: "float32 or float64", np.integer: "integers", np.bool_: "bool"}
+KINDS = {
+    np.floating: "float32 or float64",
+    np.float64: "float64",
+    np.integer: "integers",
+    np.bool_: "bool",
+}
 
 
 class DType(Enum):
@@ -175,7 +180,7 @@ def as_array(
     lengths : dict, optional
         What the letters stand for so far; those of this array are added.
     kind : type
-        ``np.floating``, ``np.integer`` or ``np.bool_``.
+        ``np.floating``, ``np.float64``, ``np.integer`` or ``np.bool_``.
     rule : DType, optional
 
     Raises
@@ -193,8 +198,8 @@ def as_array(
         raise ValueError(
             f"{name}: expected an array, got {type(value).__name__} ({error})"
         ) from error
-    floats = kind is np.floating
-    if not (array.dtype in FLOATS if floats else np.issubdtype(array.dtype, kind)):
+    floats = issubclass(kind, np.floating)
+    if not np.issubdtype(array.dtype, kind) or (floats and array.dtype not in FLOATS):
         raise ValueError(f"{name}: expected {KINDS[kind]}, got {array.dtype}")
     if shape != "...":
         axes = shape.split()

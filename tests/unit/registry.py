@@ -174,10 +174,10 @@ ROWS += [
         analytic=False,
     ),
     loss(
-        "softmax_cross_entropy, fast",
+        "softmax_cross_entropy_inplace",
         LOSSES["softmax_cross_entropy"],
         lambda tf, z, t: twin().LOSSES["softmax_cross_entropy"](z, t),
-        lambda z, t: fast.softmax_cross_entropy(z.copy(), t),
+        lambda z, t: fast.softmax_cross_entropy_inplace(z.copy(), t),
         least=2,
     ),
 ]
@@ -256,7 +256,7 @@ ROWS += [
             "softmax_cross_entropy",
             masked,
             kind="FastNetwork",
-            loss=fast.softmax_cross_entropy,
+            loss=fast.softmax_cross_entropy_inplace,
         )
         for masked in (False, True)
     ),
