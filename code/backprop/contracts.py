@@ -234,9 +234,13 @@ def float_type(name: str, value: Any) -> Any:
     ValueError
         If it is another one, or none.
     """
-    if value not in FLOATS:
+    try:
+        dtype = np.dtype(value)
+    except (TypeError, ValueError):  # it stands for none
+        dtype = np.dtype(object)
+    if dtype not in FLOATS:
         raise ValueError(f"{name}: expected float32 or float64, got {value!r}")
-    return np.dtype(value)
+    return dtype
 
 
 FloatType = Annotated[npt.DTypeLike, float_type]
