@@ -119,6 +119,11 @@ class Network:
             gives each layer's, and the biases start from zero.
         dtype : dtype
         """
+        if len(activations) != len(sizes) - 1:
+            raise ValueError(
+                f"activations: expected one for each of {max(0, len(sizes) - 1)} layers,"
+                f" got {len(activations)}"
+            )
         if not isinstance(scale, str):
             scale = as_number("scale", scale, "[0, inf)")
         elif scale not in INITIALIZERS:

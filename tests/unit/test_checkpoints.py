@@ -72,7 +72,9 @@ RUNS = {
     "warps": lambda: make(
         augment=Augmentation(15, 0.1, 0.1, 2, 30, 5, group=3), sizes=(28 * 28, 5, 3)
     ),
-    "fast": lambda: make(optimizers.Adam(0.1), kind=FastNetwork, loss=fast.softmax_cross_entropy_inplace),
+    "fast": lambda: make(
+        optimizers.Adam(0.1), kind=FastNetwork, loss=fast.softmax_cross_entropy_inplace
+    ),
     "all": lambda: make(
         optimizers.Adam(schedules.exponential_decay(0.1, 5, 0.5)),
         kind=FastNetwork,
