@@ -36,11 +36,11 @@ X, T = np.full((5, 3), 0.1), np.full((5, 2), 0.5)
 OBJECTS = {"Network": NETWORK, "Recurrent": RNN}
 # Arguments that annotations don't say, or that have to fit each other in ways they can't say.
 EXAMPLES = {
-    "network.Network": {"parameters": NETWORK.parameters, "activations": ["tanh"] * 2},
+    "network.Network.__init__": {"parameters": NETWORK.parameters, "activations": ["tanh"] * 2},
     "network.Network.random": {"sizes": [3, 2, 2], "activations": ["tanh"] * 2},
     "network.Network.backward": {"outputs": NETWORK.forward(X)},
     "network.Network.loss_and_gradients": {"loss": losses.huber, "X": X, "T": T},
-    "recurrent.Recurrent": {"parameters": RNN.parameters},
+    "recurrent.Recurrent.__init__": {"parameters": RNN.parameters},
     "recurrent.Recurrent.forward": {"state": [np.full((5, 4), 0.1)]},
     "recurrent.Recurrent.backward": {
         "cache": RNN.forward(np.full((6, 5, 3), 0.1)),
@@ -65,43 +65,59 @@ class Entry(NamedTuple):
     axes: dict
 
 
-def entries():
-    """Yield an entry for every checked function, method and dataclass outside of TensorFlow."""
+def owners():
+    """Yield each module that needs no TensorFlow, and each of its classes."""
     for info in pkgutil.iter_modules(backprop.__path__, "backprop."):
         if info.name not in TENSORFLOW:
             module = import_module(info.name)
             own = [o for o in vars(module).values() if getattr(o, "__module__", "") == info.name]
-            yield from (entry(f, f.__annotations__, f) for f in own if is_gate(f))
-            for kind in filter(inspect.isclass, own):
-                yield from of_class(kind)
+            yield from [module, *filter(inspect.isclass, own)]
 
 
-def of_class(kind):
-    if is_dataclass(kind) and "check_fields" in kind.__post_init__.__code__.co_names:
-        bases = [inspect.get_annotations(base) for base in kind.__mro__[::-1]]
-        yield entry(kind, functools.reduce(operator.or_, bases), kind)
-    for name, member in vars(kind).items():
+def functions(owner):
+    """Yield what is in a module or class, and the function that it is or wraps."""
+    for member in vars(owner).values():
         function = getattr(member, "__func__", member)  # that of a class method
-        if not is_gate(function):
-            continue
-        owner = OBJECTS[kind.__name__] if kind.__name__ in OBJECTS else kind()
-        if name == "__init__":
-            yield entry(kind, function.__annotations__, type(owner))
-        else:
-            axes = getattr(owner, "axes", {}) if function is member else {}
-            yield entry(function, function.__annotations__, getattr(owner, name), axes)
+        home = getattr(owner, "__module__", owner.__name__)
+        if inspect.isfunction(function) and function.__module__ == home:
+            yield member, function
 
 
-def is_gate(value):
-    return getattr(value, "__code__", None) is GATE
+def checks_fields(owner):
+    after = getattr(owner, "__post_init__", None)
+    return is_dataclass(owner) and after and "check_fields" in after.__code__.co_names
+
+
+def entries():
+    """Yield an entry for every checked function, method and dataclass."""
+    for owner in owners():
+        if checks_fields(owner):
+            bases = [inspect.get_annotations(base) for base in owner.__mro__[::-1]]
+            yield entry(owner, functools.reduce(operator.or_, bases), owner)
+        for member, function in functions(owner):
+            if function.__code__ is not GATE:
+                continue
+            call, axes = function, {}
+            if inspect.isclass(owner):
+                self = OBJECTS[owner.__name__] if owner.__name__ in OBJECTS else owner()
+                first = function.__name__ == "__init__"
+                call = type(self) if first else getattr(self, function.__name__)
+                axes = getattr(self, "axes", {}) if member is function and not first else {}
+            yield entry(function, function.__annotations__, call, axes)
 
 
 def entry(named, annotations, call, axes=()):
-    given = {k: v for k, v in annotations.items() if k in inspect.signature(call).parameters}
-    holder = types.SimpleNamespace(__annotations__=given)
-    hints = get_type_hints(holder, vars(import_module(named.__module__)), include_extras=True)
+    hints = hints_of(annotations, named.__module__)
+    hints = {k: hint for k, hint in hints.items() if k in inspect.signature(call).parameters}
     name = f"{named.__module__}.{named.__qualname__}".removeprefix("backprop.")
     return Entry(name, call, hints, dict(axes))
+
+
+def hints_of(annotations, module):
+    """Return the annotations of arguments, or of fields."""
+    given = {k: v for k, v in annotations.items() if k != "return" and "ClassVar" not in str(v)}
+    holder = types.SimpleNamespace(__annotations__=given)
+    return get_type_hints(holder, vars(import_module(module)), include_extras=True)
 
 
 # What fits, and what does not
@@ -274,5 +290,13 @@ def refusal(entry, arguments):
     return None
 
 
-def test_there_are_entries():
+def test_what_states_a_contract_is_checked():
     assert len(ENTRIES) > 40
+    for owner in owners():
+        for _, function in functions(owner):
+            name = function.__name__
+            private = name.startswith("_") and not name.endswith("__")
+            made = name == "__init__" and checks_fields(owner)
+            if not (private or made or function.__code__ is GATE):
+                hints = hints_of(function.__annotations__, function.__module__)
+                assert "Annotated[" not in repr(hints), f"{function.__qualname__} is not @checked"
