@@ -47,7 +47,7 @@ class Textbook:
 class Fast(Textbook):
     """The package: FastNetwork and Trainer.fit"""
 
-    network, loss = fast.FastNetwork, staticmethod(fast.softmax_cross_entropy)
+    network, loss = fast.FastNetwork, staticmethod(fast.softmax_cross_entropy_inplace)
 
 
 class FastSteps:
@@ -61,7 +61,7 @@ class FastSteps:
         self.rng = np.random.default_rng(1)
 
     def _step(self, X, T):
-        self.network.sgd_step(fast.softmax_cross_entropy, X, T, RATE)
+        self.network.sgd_step(fast.softmax_cross_entropy_inplace, X, T, RATE)
 
     def step(self, X, y):
         self._step(X[:, self.order], targets(y))

@@ -71,7 +71,7 @@ def trainer(settings, seed, n):
     augment = settings.get("augment")
     return training.Trainer(
         network,
-        fast.softmax_cross_entropy,
+        fast.softmax_cross_entropy_inplace,
         optimizers.Momentum(rate, 0.9),
         seed=seed,
         l2=settings.get("l2", 0.0),

@@ -8,24 +8,27 @@ random, `warp` reads an image at these places, and an `Augmentation` does all of
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from numbers import Real
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from backprop.validation import Array, float_array, generator, whole_number
+from backprop.contracts import FREE, Array, Count, check_fields, checked
 
 SIDE = 28  # pixels of MNIST's images, in each direction
 CENTRE = (SIDE - 1) / 2
+Images = Annotated[Array, "N 784"]
+Size = Annotated[float, "[0, inf)"]
 
 
+@checked
 def affine_fields(
-    n: int,
+    n: Count,
     rng: np.random.Generator,
-    rotation: float = 0.0,
-    scale: float = 0.0,
-    shear: float = 0.0,
-    shift: float = 0.0,
+    rotation: Size = 0.0,
+    scale: Size = 0.0,
+    shear: Size = 0.0,
+    shift: Size = 0.0,
 ) -> Array:
     """Return the places that n random rotations, scalings, shears and shifts lead to.
 
@@ -50,8 +53,6 @@ def affine_fields(
     ndarray, shape (2, n, 28, 28)
         Rows, then columns.
     """
-    whole_number("n", n, least=1)
-    generator("rng", rng)
     angle = np.radians(rng.uniform(-rotation, rotation, (n, 1, 1)))
     factors = np.exp(rng.uniform(-scale, scale, (2, n, 1, 1)))
     slant = rng.uniform(-shear, shear, (n, 1, 1))
@@ -63,7 +64,10 @@ def affine_fields(
     return turned + shifts + CENTRE
 
 
-def elastic_displacements(n: int, rng: np.random.Generator, alpha: float, sigma: float) -> Array:
+@checked
+def elastic_displacements(
+    n: Count, rng: np.random.Generator, alpha: Size, sigma: Annotated[float, "(0, inf)"]
+) -> Array:
     """Return n random fields of smooth displacements (eq: elastic-field), after Simard 2003.
 
     Uniform noise between -1 and 1 is smoothed with a Gaussian, in rows and in columns.
@@ -83,17 +87,14 @@ def elastic_displacements(n: int, rng: np.random.Generator, alpha: float, sigma:
     ndarray, shape (2, n, 28, 28)
         Rows, then columns, to be added to places.
     """
-    whole_number("n", n, least=1)
-    generator("rng", rng)
-    if not sigma > 0:
-        raise ValueError(f"sigma: expected a number above 0, got {sigma!r}")
     distance = np.subtract.outer(np.arange(SIDE), np.arange(SIDE))
     gauss = np.exp(-((distance / sigma) ** 2) / 2) / (math.sqrt(2 * math.pi) * sigma)
     displacements: Array = alpha * (gauss @ rng.uniform(-1, 1, (2, n, SIDE, SIDE)) @ gauss.T)
     return displacements
 
 
-def warp(X: Array, field: Array) -> Array:
+@checked
+def warp(X: Images, field: Annotated[Array, "2 28 28", FREE]) -> Array:
     """Return images whose pixels are read from X at the places of a field (eq: bilinear).
 
     Between pixels the value is the mean of the four around, each weighed by its nearness. Outside
@@ -105,8 +106,7 @@ def warp(X: Array, field: Array) -> Array:
     field : ndarray, shape (2, 28, 28)
         Rows and columns; see `affine_fields`.
     """
-    float_array("X", X, ("N", SIDE * SIDE))
-    row, column = float_array("field", field, (2, SIDE, SIDE)).reshape(2, -1)
+    row, column = field.reshape(2, -1)
     top, left = np.floor(row).astype(int), np.floor(column).astype(int)
     pixels = np.ascontiguousarray(X.T)  # one row for each pixel
     warped = np.zeros_like(pixels)
@@ -135,25 +135,20 @@ class Augmentation:
         If a number is negative or not finite.
     """
 
-    rotation: float = 0.0
-    scale: float = 0.0
-    shear: float = 0.0
-    shift: float = 0.0
-    alpha: float = 0.0
-    sigma: float = 5.0
-    group: int = 50
+    rotation: Size = 0.0
+    scale: Size = 0.0
+    shear: Size = 0.0
+    shift: Size = 0.0
+    alpha: Size = 0.0
+    sigma: Annotated[float, "(0, inf)"] = 5.0
+    group: Count = 50
 
     def __post_init__(self) -> None:
-        """Refuse what no warp can be drawn from."""
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if not isinstance(value, Real) or not 0 <= float(value) < math.inf:
-                raise ValueError(f"{f.name}: expected a number of at least 0, got {value!r}")
-        whole_number("group", self.group, least=1)
-        if self.sigma == 0:
-            raise ValueError("sigma: expected a number above 0, got 0")
+        """Hold the numbers to their ranges."""
+        check_fields(self)
 
-    def __call__(self, X: Array, rng: np.random.Generator) -> Array:
+    @checked
+    def __call__(self, X: Images, rng: np.random.Generator) -> Array:
         """Return as many images as X has, each warped, in the same order.
 
         Parameters

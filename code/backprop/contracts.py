@@ -11,7 +11,7 @@ notation, ranges in that of intervals::
     ) -> tuple[float, Array]: ...
 
 A letter stands for one length of at least one in all arguments of a call, so that ``N`` and ``K``
-above are the same for both; a method's letters begin with the ``axes`` of its object. ``...`` is
+above are the same for both; an object of the package brings the letters of its ``axes``. ``...`` is
 any shape. Floating-point arrays are finite float32 or float64, all of one dtype. A function among
 the annotation's arguments states what else must be true: it takes the name and the array, and
 raises. What does not fit gets a ValueError that names the argument, what was expected and what
@@ -107,8 +107,12 @@ def check_fields(instance: Any) -> None:
 
 @functools.cache
 def _checks(annotated: Any) -> Mapping[str, Check]:
+    if not inspect.isclass(annotated):  # what is returned may have a type that is not imported
+        given = {k: v for k, v in annotated.__annotations__.items() if k != "return"}
+        names = {"__annotations__": given, "__module__": annotated.__module__}
+        annotated = type("Arguments", (), names)
     hints = get_type_hints(annotated, include_extras=True)
-    found = {name: _check(hint) for name, hint in hints.items() if name != "return"}
+    found = {name: _check(hint) for name, hint in hints.items()}
     return {name: check for name, check in found.items() if check}
 
 
@@ -236,10 +240,11 @@ def _function(name: str, value: Any, _: Any) -> Any:
     return value
 
 
-def _instance(kind: type, name: str, value: Any, _: Any) -> Any:
+def _instance(kind: type, name: str, value: Any, lengths: dict[str, Any]) -> Any:
     if not isinstance(value, kind):
         maker = "np.random.default_rng(seed)" if kind is np.random.Generator else kind.__name__
         raise ValueError(f"{name}: expected {maker}, got {value!r}")
+    lengths.update(getattr(value, "axes", {}))
     return value
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
-from backprop.validation import Array, float_array, whole_number
+from backprop.contracts import Array, Count, checked
 
 
-def shards(n: int, workers: int) -> list[slice]:
+@checked
+def shards(n: Count, workers: Count) -> list[slice]:
     """Cut `n` rows into one piece for each worker, the first ones longer by a row if need be.
 
     Returns
@@ -24,15 +26,16 @@ def shards(n: int, workers: int) -> list[slice]:
     ValueError
         If a worker would get no row: its mean loss would be 0 / 0.
     """
-    whole_number("workers", workers, least=1)
-    whole_number("n", n, least=workers)
+    if n < workers:
+        raise ValueError(f"n: expected a row for each of {workers} workers, got {n}")
     length, longer = divmod(n, workers)
     ends = [length * k + min(k, longer) for k in range(workers + 1)]
     return [slice(*ends[k : k + 2]) for k in range(workers)]
 
 
+@checked
 def mean_of_shards(
-    gradients: Sequence[Sequence[npt.ArrayLike]], sizes: Sequence[int]
+    gradients: Sequence[Sequence[npt.ArrayLike]], sizes: Sequence[Count]
 ) -> list[Array]:
     """Return the gradients of a whole batch from those of its shards (eq: shard-gradient).
 
@@ -52,7 +55,7 @@ def mean_of_shards(
     """
     if not len(gradients) == len(sizes) > 0:
         raise ValueError(f"sizes: expected one for each of {len(gradients)}, got {len(sizes)}")
-    N = sum(whole_number("sizes", size, least=1) for size in sizes)
+    N = sum(sizes)
     arrays = [[np.asarray(g) for g in shard] for shard in gradients]
     kinds = [[(g.shape, g.dtype) for g in shard] for shard in arrays]
     for number, kind in enumerate(kinds):
@@ -68,7 +71,8 @@ def mean_of_shards(
     return total
 
 
-def ring_all_reduce(vectors: Sequence[npt.ArrayLike]) -> tuple[list[Array], list[int]]:
+@checked
+def ring_all_reduce(vectors: Sequence[Annotated[Array, "P"]]) -> tuple[list[Array], list[int]]:
     """Add up one vector from each worker, by messages to the next one only.
 
     Each vector is cut into K pieces. In K - 1 rounds of *reduce-scatter* every worker passes a
@@ -89,9 +93,7 @@ def ring_all_reduce(vectors: Sequence[npt.ArrayLike]) -> tuple[list[Array], list
     """
     if len(vectors) == 0:
         raise ValueError("vectors: expected at least one, got none")
-    held = [float_array("vectors", v, np.shape(vectors[0])).copy() for v in vectors]
-    if any(v.ndim != 1 or v.dtype != held[0].dtype for v in held):
-        raise ValueError(f"vectors: expected shape (P,) and {held[0].dtype} for all")
+    held = [v.copy() for v in vectors]
     K = len(held)
     pieces = [np.array_split(v, K) for v in held]  # views: what changes them changes held
     sent = [0] * K

@@ -1,41 +1,38 @@
-"""Data of the course: MNIST, which ships with the package, and the small sets of the sources."""
+"""Data of the course: MNIST, which ships with the package, the small sets, and your own images."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
-import json
+import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from backprop.network import Network
-from backprop.validation import generator, whole_number
+from backprop import npz
+from backprop.contracts import Count, checked
 
 DATA = Path(__file__).parent / "data"
 MNIST_FILE = DATA / "mnist.npz"
 BOOK_FILE = DATA / "book.txt"
-DIGITS_FILE = DATA / "digits.npz"
-DIGITS_RESULTS_FILE = DATA / "digits.json"
-SPEED_RESULTS_FILE = DATA / "speed.json"
 BOOK_SHA256 = "66f834c8d76aae8f0427f48d7b336dd23b7cc5fef349e24cd04eafa3b270fae5"
-
-MNIST_SHAPES = {
-    "train_images": (60000, 28, 28),
-    "train_labels": (60000,),
-    "test_images": (10000, 28, 28),
-    "test_labels": (10000,),
-}
-# The sums of the four original files, each of which is one array behind a header.
+# The sums of MNIST's four original files, each of which is one array behind a header.
 MNIST_SHA256 = {
     "train_images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train_labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "test_images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "test_labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+# What the third byte of an IDX file says about its numbers.
+IDX_DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+Labels = npt.NDArray[np.int64]
+Images = npt.NDArray[np.float32]
+Seed = Annotated[int, "[0, inf)"]
 
 
 class Mnist(NamedTuple):
@@ -65,41 +62,92 @@ def mnist() -> Mnist:
     Raises
     ------
     ValueError
-        If the file is missing, cannot be read, or is not the original data.
+        If the file is missing, damaged, or not the original data.
     """
-    X_train, X_test = (
-        np.divide(_verified(name).reshape(-1, 28 * 28), np.float32(255), dtype=np.float32)
-        for name in ("train_images", "test_images")
-    )
-    y_train, y_test = (_verified(name).astype(np.int64) for name in ("train_labels", "test_labels"))
-    return Mnist(X_train, y_train, X_test, y_test)
-
-
-def _verified(name: str) -> npt.NDArray[np.uint8]:
-    """Return one array of the MNIST file, or raise ValueError if it is not the original one."""
-    shape = MNIST_SHAPES[name]
     try:
-        with np.load(MNIST_FILE, allow_pickle=False) as file:
-            array: npt.NDArray[np.uint8] = file[name]
-    except FileNotFoundError:
-        raise ValueError(_restore(MNIST_FILE, "the file is missing")) from None
-    except Exception as error:  # a damaged archive can raise almost anything
-        raise ValueError(_restore(MNIST_FILE, f"'{name}' cannot be read ({error})")) from error
-    if array.dtype != np.uint8 or array.shape != shape:
-        wrong = f"'{name}' holds {array.dtype} {array.shape}, not uint8 {shape}"
-        raise ValueError(_restore(MNIST_FILE, wrong))
-    if hashlib.sha256(idx_header(shape) + array.tobytes()).hexdigest() != MNIST_SHA256[name]:
-        wrong = f"'{name}' does not have the SHA-256 sum of the original data"
-        raise ValueError(_restore(MNIST_FILE, wrong))
-    return array
+        arrays = npz.read(MNIST_FILE)
+    except ValueError as error:
+        raise ValueError(restore_hint(MNIST_FILE, str(error))) from error
+    for name, digest in MNIST_SHA256.items():
+        array = arrays.get(name, np.empty(0))
+        header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+        if hashlib.sha256(header + array.tobytes()).hexdigest() != digest:
+            what = f"{name} does not have the SHA-256 sum of the original data"
+            raise ValueError(restore_hint(MNIST_FILE, what))
+    X_train, y_train, X_test, y_test = (arrays[name] for name in MNIST_SHA256)
+    return Mnist(
+        _as_rows(X_train), y_train.astype(np.int64), _as_rows(X_test), y_test.astype(np.int64)
+    )
 
 
-def idx_header(shape: tuple[int, ...]) -> bytes:
-    """Return the header of an IDX file of bytes: two zeros, type 8, number of axes, lengths.
+def read_idx(file: str | Path) -> npt.NDArray[np.number]:
+    """Return the array in an IDX file, the format in which MNIST and its successors come.
 
-    MNIST came in this format. With its header, an array gives the published file's checksum.
+    The file may be compressed with gzip. Nothing else has to be known about it: its header tells
+    the type of its numbers and its shape.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, no IDX file, or shorter or longer than its header says.
     """
-    return struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
+    try:
+        data = Path(file).read_bytes()
+        data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    except (OSError, EOFError) as error:
+        raise ValueError(f"{file}: cannot be read ({error})") from error
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in IDX_DTYPES:
+        raise ValueError(
+            f"{file}: expected an IDX file, which begins with 0, 0, a type and the number of axes,"
+            f" got {list(data[:4])}"
+        )
+    begin = 4 + 4 * data[3]
+    dtype = np.dtype(IDX_DTYPES[data[2]])
+    shape = tuple(int.from_bytes(data[i : i + 4], "big") for i in range(4, begin, 4))
+    if len(data) != begin + dtype.itemsize * math.prod(shape):
+        raise ValueError(
+            f"{file}: expected {math.prod(shape)} numbers of {dtype.itemsize} bytes for the shape"
+            f" {shape} in its header, got {len(data) - begin} bytes"
+        )
+    return np.frombuffer(data, dtype, offset=begin).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def image_set(images: str | Path, labels: str | Path) -> tuple[Images, Labels]:
+    """Return images and labels from two IDX files, as `mnist` returns its own.
+
+    For Fashion-MNIST, EMNIST (whose images lie on their side: exchange rows and columns), or
+    digits of your own.
+
+    Returns
+    -------
+    X : ndarray of float32, shape (N, P)
+        Pixels row by row, from 0 to 1.
+    y : ndarray of int64, shape (N,)
+
+    Raises
+    ------
+    ValueError
+        If a file cannot be read, the images are no bytes with three axes, or there is not one label
+        for each image.
+    """
+    pixels, y = read_idx(images), read_idx(labels)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3:
+        raise ValueError(
+            f"{images}: expected bytes of shape (N, rows, columns), got {pixels.dtype}"
+            f" {pixels.shape}; are images and labels swapped?"
+        )
+    if y.shape != pixels.shape[:1] or not np.issubdtype(y.dtype, np.integer):
+        raise ValueError(
+            f"{labels}: expected a label for each of {len(pixels)} images, got {y.dtype} {y.shape}"
+        )
+    return _as_rows(pixels), y.astype(np.int64)
+
+
+def _as_rows(pixels: npt.NDArray[np.number]) -> Images:
+    """Return bytes of images as rows of numbers from 0 to 1."""
+    rows: Images = pixels.reshape(len(pixels), -1).astype(np.float32)
+    rows /= 255
+    return rows
 
 
 def book_text() -> str:
@@ -112,60 +160,38 @@ def book_text() -> str:
     ValueError
         If the file is missing or has been changed.
     """
-    return _contents(BOOK_FILE, BOOK_SHA256).decode("ascii")
+    return contents(BOOK_FILE, BOOK_SHA256).decode("ascii")
 
 
-def digits_results() -> dict[str, Any]:
-    """Return what `make digits` found: settings, seeds, accuracies, seconds, versions."""
-    return _results(DIGITS_RESULTS_FILE)
-
-
-def speed_results() -> dict[str, Any]:
-    """Return what `make speed` found, for each kernel of OpenBLAS: rates, ratios, versions."""
-    return _results(SPEED_RESULTS_FILE)
-
-
-def digit_reader() -> Network:
-    """Return the network 784-300-100-10 that the first seed of `make digits` ended with.
+def contents(file: Path, sha256: str) -> bytes:
+    """Return the bytes of a file of the package.
 
     Raises
     ------
     ValueError
-        If the file is missing, or does not have the SHA-256 sum that stands in the results.
+        If it is missing, cannot be read, or has another SHA-256 sum.
     """
-    _contents(DIGITS_FILE, digits_results()["weights SHA-256"])
-    return Network.load(DIGITS_FILE)
-
-
-def _results(file: Path) -> dict[str, Any]:
-    """Return the JSON object in a file, or raise ValueError."""
-    try:
-        results: dict[str, Any] = json.loads(_contents(file))
-    except json.JSONDecodeError as error:
-        raise ValueError(_restore(file, f"it cannot be read ({error})")) from None
-    return results
-
-
-def _contents(file: Path, sha256: str | None = None) -> bytes:
-    """Return a file's bytes, or raise ValueError if it is missing or has another SHA-256 sum."""
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise ValueError(_restore(file, f"it cannot be read ({error})")) from None
-    if sha256 and hashlib.sha256(data).hexdigest() != sha256:
-        raise ValueError(_restore(file, "it does not have the SHA-256 sum of the original"))
+        raise ValueError(restore_hint(file, f"it cannot be read ({error})")) from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ValueError(restore_hint(file, "it does not have the SHA-256 sum of the original"))
     return data
 
 
-def _restore(file: Path, what: str) -> str:
-    """Say what is wrong with a data file and how to get it back."""
+def restore_hint(file: Path, what: str) -> str:
+    """Say what is wrong with a file of the package and how to get it back."""
     return (
         f"{file}: {what}. Restore the file: in a clone of the repository run "
         f"`git checkout -- code/backprop/data/{file.name}`, elsewhere reinstall backprop-by-hand."
     )
 
 
-def one_hot(labels: npt.ArrayLike, classes: int) -> npt.NDArray[np.float64]:
+@checked
+def one_hot(
+    labels: Annotated[npt.NDArray[np.integer], "N"], classes: Count
+) -> npt.NDArray[np.float64]:
     """Return one row per label, with a 1 in the label's column and 0 elsewhere.
 
     Parameters
@@ -179,15 +205,11 @@ def one_hot(labels: npt.ArrayLike, classes: int) -> npt.NDArray[np.float64]:
     -------
     ndarray, shape (N, K)
     """
-    whole_number("classes", classes, least=1)
-    y = np.asarray(labels)
-    if y.ndim != 1 or y.size == 0:
-        raise ValueError(f"labels: expected shape (N,) with at least one label, got {y.shape}")
-    if not np.issubdtype(y.dtype, np.integer):
-        raise ValueError(f"labels: expected integers, got {y.dtype}")
-    if y.min() < 0 or y.max() >= classes:
-        raise ValueError(f"labels: expected 0 to {classes - 1}, got {y.min()} to {y.max()}")
-    rows: npt.NDArray[np.float64] = np.eye(classes)[y]
+    if labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"labels: expected 0 to {classes - 1}, got {labels.min()} to {labels.max()}"
+        )
+    rows: npt.NDArray[np.float64] = np.eye(classes)[labels]
     return rows
 
 
@@ -219,7 +241,8 @@ def toy_weights() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     return w1, w2
 
 
-def regression_points(seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+@checked
+def regression_points(seed: Seed) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return source 4's regression: 100 numbers around 1, each with the target 10.
 
     Returns
@@ -228,12 +251,13 @@ def regression_points(seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[n
         Normal, mean 1, standard deviation 0.1.
     targets : ndarray, shape (100, 1)
     """
-    rng = np.random.default_rng(whole_number("seed", seed, least=0))
+    rng = np.random.default_rng(seed)
     return rng.normal(1.0, 0.1, (100, 1)), np.full((100, 1), 10.0)
 
 
+@checked
 def classification_points(
-    seed: int, sizes: Sequence[int] = (50, 50), deviations: Sequence[float] = (1.0, 1.0)
+    seed: Seed, sizes: Sequence[Count] = (50, 50)
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return source 4's two classes of numbers, class 0 around -1 and class 1 around 3.
 
@@ -242,50 +266,16 @@ def classification_points(
     seed : int
     sizes : pair of int
         How many numbers of class 0 and of class 1; N is their sum.
-    deviations : pair of float
-        The standard deviation of class 0 and of class 1.
 
     Returns
     -------
     X : ndarray, shape (N, 1)
-        Normal; class 0 comes first.
+        Normal, standard deviation 1; class 0 comes first.
     targets : ndarray, shape (N, 1)
         The class, 0 or 1.
     """
-    rng = np.random.default_rng(whole_number("seed", seed, least=0))
-    for name, pair in (("sizes", sizes), ("deviations", deviations)):
-        if len(pair) != 2:
-            raise ValueError(f"{name}: expected two numbers, one per class, got {pair}")
-    for size, deviation in zip(sizes, deviations, strict=True):
-        whole_number("sizes", size, least=1)
-        if not 0 < deviation < np.inf:
-            raise ValueError(f"deviations: expected positive numbers, got {deviation}")
-    points = [
-        rng.normal(mean, deviation, (size, 1))
-        for mean, size, deviation in zip((-1.0, 3.0), sizes, deviations, strict=True)
-    ]
+    if len(sizes) != 2:
+        raise ValueError(f"sizes: expected two numbers, one per class, got {sizes}")
+    rng = np.random.default_rng(seed)
+    points = [rng.normal(mean, 1, (n, 1)) for mean, n in zip((-1, 3), sizes, strict=True)]
     return np.concatenate(points), np.repeat([[0.0], [1.0]], sizes, axis=0)
-
-
-def batches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
-    """Shuffle the numbers 0 to n - 1 and return them in batches, each number once.
-
-    Parameters
-    ----------
-    n : int
-        Number of examples.
-    batch_size : int
-        Length of each batch; the last is shorter if `batch_size` does not divide `n`.
-    rng : numpy.random.Generator
-        Source of the order, as ``np.random.default_rng(seed)`` makes it.
-
-    Returns
-    -------
-    iterator of ndarray
-        Row numbers, for ``X[rows]``.
-    """
-    whole_number("n", n, least=1)
-    whole_number("batch_size", batch_size, least=1)
-    generator("rng", rng)
-    order = rng.permutation(n)
-    return (order[start : start + batch_size] for start in range(0, n, batch_size))

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from backprop.contracts import Array
 from backprop.losses import Loss
 from backprop.network import Network
-from backprop.validation import Array, same_dtype
 
 # Rows of a weight matrix, the inputs that they are multiplied by, and these weights.
 Part = tuple[slice | npt.NDArray[np.intp], Array, Array]
 
 
-def softmax_cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
+def softmax_cross_entropy_inplace(logits: Array, targets: Array) -> tuple[float, Array]:
     """Do what `losses.softmax_cross_entropy` does, in the memory of the logits and unchecked.
 
     The targets of an example have to add up to one. The logits are gone afterwards. A backward pass
@@ -42,8 +42,8 @@ def softmax_cross_entropy(logits: Array, targets: Array) -> tuple[float, Array]:
 class FastNetwork(Network):
     """A network of ReLU layers and a last layer of logits that keeps its memory between batches.
 
-    `loss_and_gradients` takes and gives what `Network`'s does, to rounding. But it overwrites the
-    gradients that it gave before, does not search X for NaN, and leaves inputs that are zero in
+    `loss_and_gradients` returns what `Network`'s does, to rounding. But it overwrites the gradients
+    that it returned before, does not search X for NaN, and leaves inputs that are zero in
     the whole batch out of the products. That is cheapest if the inputs that are seldom zero come
     first, since those before the first zero one are not copied. `sgd_step` updates the parameters,
     too.
@@ -60,16 +60,16 @@ class FastNetwork(Network):
     def loss_and_gradients(
         self,
         loss: Loss,
-        X: npt.ArrayLike,
-        T: npt.ArrayLike,
+        X: Array,
+        T: Array,
         masks: Sequence[Array] | None = None,
     ) -> tuple[float, list[Array]]:
         """Return the loss on a batch and its gradients, which the next call overwrites.
 
-        The loss gets logits in memory that it may change: `softmax_cross_entropy` above does.
+        The loss gets logits in memory that it may change: `softmax_cross_entropy_inplace` does.
         Shapes and arguments are those of `Network.loss_and_gradients`.
         """
-        value, layers, deltas = self._walk(loss, X, T, masks)
+        value, layers, deltas = self._forward_backward(loss, X, T, masks)
         self.gradients[0].fill(0)
         for layer, (parts, delta) in enumerate(zip(layers, deltas, strict=True)):
             dW, db = self.gradients[2 * layer : 2 * layer + 2]
@@ -81,8 +81,8 @@ class FastNetwork(Network):
     def sgd_step(
         self,
         loss: Loss,
-        X: npt.ArrayLike,
-        T: npt.ArrayLike,
+        X: Array,
+        T: Array,
         learning_rate: float,
         masks: Sequence[Array] | None = None,
     ) -> float:
@@ -91,7 +91,7 @@ class FastNetwork(Network):
         The rate goes into the small deltas and not into the large gradients, and weights whose
         gradient is zero are not touched. Arguments are those of `loss_and_gradients`.
         """
-        value, layers, deltas = self._walk(loss, X, T, masks)
+        value, layers, deltas = self._forward_backward(loss, X, T, masks)
         for layer, (parts, delta) in enumerate(zip(layers, deltas, strict=True)):
             delta *= learning_rate
             self.parameters[2 * layer + 1] -= delta.sum(axis=0)
@@ -101,8 +101,8 @@ class FastNetwork(Network):
         self.parameters[0][rows] = copied
         return value
 
-    def _walk(
-        self, loss: Loss, X: npt.ArrayLike, T: npt.ArrayLike, masks: Sequence[Array] | None
+    def _forward_backward(
+        self, loss: Loss, X: Array, T: Array, masks: Sequence[Array] | None
     ) -> tuple[float, list[list[Part]], list[Array]]:
         """Go forward and back; return the loss, and what every gradient is a product of.
 
@@ -118,7 +118,8 @@ class FastNetwork(Network):
         A = np.asarray(X)
         if A.ndim != 2 or A.shape[1] != len(self.parameters[0]):
             raise ValueError(f"X: expected (N, {len(self.parameters[0])}), got {A.shape}")
-        same_dtype("X", A, self.dtype)
+        if A.dtype != self.dtype:
+            raise ValueError(f"X: expected {self.dtype} like the parameters, got {A.dtype}")
         outputs, deltas = self._memory(len(A))
         if masks is not None:
             wanted = [((len(A), len(W)), self.dtype) for W in self.parameters[::2]]

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 
 from backprop import (
-    checkpoints,
     datasets,
+    npz,
     tensorflow_twin,  # before TensorFlow, whose settings it makes
 )
+from backprop.contracts import Array, as_number
 from backprop.data_parallel import shards
 from backprop.network import Network
-from backprop.validation import Array, whole_number
 
 import tensorflow as tf  # isort: skip
 
@@ -83,19 +83,23 @@ def examples() -> tuple[Array, Array]:
 
 
 def save(path: Path, run: Sequence[int], weights: Sequence[Any], velocities: Sequence[Any]) -> None:
-    """Write a checkpoint. A program killed in the midst of this leaves the old one whole."""
-    checkpoints.write(path, np.array(run), *(v.numpy() for v in (*weights, *velocities)))
+    """Write a checkpoint, whole or not at all."""
+    arrays = {f"weight_{i}": w.numpy() for i, w in enumerate(weights)}
+    arrays |= {f"velocity_{i}": v.numpy() for i, v in enumerate(velocities)}
+    npz.write(path, run=np.array(run), **arrays)
 
 
 def load(path: Path) -> tuple[list[int], list[Array], list[Array]]:
     """Return what `save` has written: step, seed and batch size, the weights, the velocities."""
+    saved = npz.read(path)
     try:
-        run, *arrays = checkpoints.read(path).values()
-        step, seed, batch_size = run.tolist()
-    except Exception as error:
+        step, seed, batch_size = saved["run"].tolist()
+        names = [name for name in saved if name.startswith("weight_")]
+        weights = [saved[name] for name in names]
+        velocities = [saved[name.replace("weight", "velocity")] for name in names]
+    except (KeyError, ValueError) as error:
         raise ValueError(f"{path}: not a checkpoint ({error})") from error
-    half = len(arrays) // 2
-    return [step, seed, batch_size], arrays[:half], arrays[half:]
+    return [step, seed, batch_size], weights, velocities
 
 
 def make_step(strategy: Any, weights: Sequence[Any], velocities: Sequence[Any]) -> Any:
@@ -115,7 +119,7 @@ def make_step(strategy: Any, weights: Sequence[Any], velocities: Sequence[Any]) 
     return tf.function(lambda *shard: strategy.run(on_one_worker, args=shard))
 
 
-def meet(strategy: Any) -> None:
+def barrier(strategy: Any) -> None:
     """Wait until all workers are here, by one more all-reduce."""
 
     def ones() -> Any:
@@ -143,7 +147,7 @@ def make_variables(strategy: Any, options: argparse.Namespace) -> tuple[int, lis
 
 def train(workers: int, index: int, options: argparse.Namespace) -> None:
     """Be one of the workers: go on from the checkpoint if there is one, and save the weights."""
-    # A worker may wait for ever for one that is gone. Unless this alarm is set again in time, it
+    # A worker may wait without end for one that is gone. Unless this alarm is set again in time, it
     # prints where the program waits, and ends it.
     faulthandler.dump_traceback_later(5 * options.patience, exit=True)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
@@ -162,8 +166,11 @@ def train(workers: int, index: int, options: argparse.Namespace) -> None:
         if index == 0 and (number + 1) % options.every == 0:
             run = (number + 1, options.seed, options.batch)
             save(options.folder / "checkpoint.npz", run, weights, velocities)
-    np.savez(options.folder / f"weights-{index}.npz", *(w.numpy() for w in weights))
-    meet(strategy)  # worker 0 keeps the cluster's books: nobody leaves before all have finished
+    npz.write(
+        options.folder / f"weights-{index}.npz",
+        **{f"weight_{i}": w.numpy() for i, w in enumerate(weights)},
+    )
+    barrier(strategy)  # worker 0 keeps the cluster's books: nobody leaves before all have finished
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -179,8 +186,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         workers, index = read_cluster(os.environ.get("TF_CONFIG"))
         for name in ("steps", "every", "patience"):
-            whole_number(f"--{name}", getattr(given, name), least=1)
-        whole_number("--seed", given.seed, least=0)
+            as_number(f"--{name}", getattr(given, name), "[1, inf)", int)
+        as_number("--seed", given.seed, "[0, inf)", int)
         if not workers <= given.batch <= EXAMPLES:
             raise ValueError(f"--batch: expected {workers} to {EXAMPLES}, got {given.batch}")
         if not given.folder.is_dir():

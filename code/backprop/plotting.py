@@ -1,18 +1,17 @@
-"""What a chapter shows: figures in one style, network diagrams, rows of images, source text."""
+"""Figures in one style: network diagrams and rows of images. Matplotlib is loaded to draw."""
 
 from __future__ import annotations
 
-import inspect
+import sys
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import matplotlib.pyplot as plt
 import numpy as np
-import numpy.typing as npt
-from cycler import cycler
-from matplotlib.figure import Figure
 
-from backprop.validation import whole_number
+from backprop.contracts import Array, Count, checked
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # The two colours of every formula and diagram. Both keep a contrast of 4.5 on white.
 FORWARD = "#0072B2"
@@ -26,6 +25,9 @@ LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 
 def use_style() -> None:
     """Set the course's look for all figures that follow, and SVG as the notebook's format."""
+    import matplotlib.pyplot as plt
+    from cycler import cycler
+
     plt.rcParams.update(
         {
             "figure.figsize": (6.0, 3.4),
@@ -48,20 +50,21 @@ def use_style() -> None:
             "ytick.labelcolor": INK,
         }
     )
-    try:
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython():
+        # Only where a shell is running: this would start one.
         from matplotlib_inline.backend_inline import set_matplotlib_formats
-    except ImportError:  # not in a notebook
-        return
-    set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)  # type: ignore[no-untyped-call]
+
+        set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)  # type: ignore[no-untyped-call]
 
 
+@checked
 def draw_graph(
     positions: Mapping[Hashable, tuple[float, float]],
     edges: Collection[tuple[Hashable, Hashable]],
     forward: Mapping[Hashable, str] | None = None,
     backward: Mapping[Hashable, str] | None = None,
     new: Collection[Hashable] = (),
-    direction: str = "forward",
+    direction: Literal["forward", "backward"] = "forward",
     left: Collection[Hashable] = (),
     margins: tuple[float, float] = (1.75, 0.35),
 ) -> Figure:
@@ -84,8 +87,8 @@ def draw_graph(
     margins : pair of float
         Room beside and above the outermost nodes, in inches.
     """
-    if direction not in ("forward", "backward"):
-        raise ValueError(f"direction: expected 'forward' or 'backward', got {direction!r}")
+    import matplotlib.pyplot as plt
+
     if not positions:
         raise ValueError("positions: expected at least one node, got none")
     drawn = {*positions, *edges}
@@ -132,10 +135,11 @@ def draw_graph(
     return figure
 
 
+@checked
 def show_images(
-    images: npt.ArrayLike,
+    images: Annotated[Array, "M P"],
     titles: Sequence[str] | None = None,
-    columns: int = 5,
+    columns: Count = 5,
     symmetric: bool = False,
 ) -> Figure:
     """Return a figure of square grey images, ink on paper, or of signed ones in two colours.
@@ -149,21 +153,21 @@ def show_images(
     symmetric : bool
         If true, the colours of positive and negative values meet at zero.
     """
-    pixels = np.asarray(images)
-    side = int(np.sqrt(pixels.shape[-1])) if pixels.ndim == 2 and pixels.size else 0
-    if side == 0 or side * side != pixels.shape[1]:
-        raise ValueError(f"images: expected shape (M, P²), got {pixels.shape}")
-    if not np.isfinite(pixels).all():
-        raise ValueError("images: expected finite numbers, got NaN or infinity")
-    if titles is not None and len(titles) != len(pixels):
-        raise ValueError(f"titles: expected one for each image, {len(pixels)}, got {len(titles)}")
-    rows = -(-len(pixels) // whole_number("columns", columns, least=1))
+    import matplotlib.pyplot as plt
+
+    count, pixels = images.shape
+    side = int(np.sqrt(pixels))
+    if side * side != pixels:
+        raise ValueError(f"images: expected P² pixels in each row, got {pixels}")
+    if titles is not None and len(titles) != count:
+        raise ValueError(f"titles: expected one for each image, {count}, got {len(titles)}")
+    rows = -(-count // columns)
     size = (6, 6 * rows / columns * 1.12)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
-    largest = float(np.abs(pixels).max()) or 1.0  # blank images are blank
+    largest = float(np.abs(images).max()) or 1.0  # blank images are blank
     for ax in axes.flat:
         ax.set_axis_off()
-    for number, (ax, image) in enumerate(zip(axes.flat, pixels, strict=False)):
+    for number, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
         ax.imshow(
             image.reshape(side, side),
             cmap="PuOr" if symmetric else "gray_r",
@@ -173,21 +177,3 @@ def show_images(
         if titles is not None:
             ax.set_title(titles[number], fontsize=9, loc="center")
     return figure
-
-
-def show_source(*things: Any) -> Any:
-    """Return the source of functions and classes, for a notebook to show as code.
-
-    Parameters
-    ----------
-    *things : function, class or str
-        A str is source already, such as a part of a module's.
-
-    Returns
-    -------
-    IPython.display.Markdown
-    """
-    from IPython.display import Markdown  # here, since figures need no IPython
-
-    texts = (thing if isinstance(thing, str) else inspect.getsource(thing) for thing in things)
-    return Markdown("```python\n" + "\n\n".join(texts).rstrip() + "\n```")  # type: ignore[no-untyped-call]

@@ -49,16 +49,16 @@ class Case(NamedTuple):
         """Return the loss as a function of the arguments."""
 
         def f(Wx, Wh, b, X, *state):
-            trace = self.layer.with_parameters([Wx, Wh, b]).forward(X, state, mask)
-            pairs = zip(self.d_state, trace.states, strict=True)
-            return np.sum(self.d_outputs * trace.outputs) + sum(np.sum(d * s[-1]) for d, s in pairs)
+            cache = self.layer.with_parameters([Wx, Wh, b]).forward(X, state, mask)
+            pairs = zip(self.d_state, cache.states, strict=True)
+            return np.sum(self.d_outputs * cache.outputs) + sum(np.sum(d * s[-1]) for d, s in pairs)
 
         return f
 
     def by_hand(self, mask=None, k1=None, k2=None):
         """Return the gradients in the arguments."""
-        trace = self.layer.forward(self.X, self.state, mask)
-        gradients, dX, d_first = self.layer.backward(trace, self.d_outputs, self.d_state, k1, k2)
+        cache = self.layer.forward(self.X, self.state, mask)
+        gradients, dX, d_first = self.layer.backward(cache, self.d_outputs, self.d_state, k1, k2)
         return [*gradients, dX, *d_first]
 
 

@@ -4,19 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from backprop import gradcheck, losses
 from backprop.augmentation import (
-    CENTRE,
     SIDE,
     Augmentation,
     affine_fields,
     elastic_displacements,
     warp,
 )
-from backprop.network import Network
 
 PIXELS = np.mgrid[:SIDE, :SIDE].astype(float)  # the field that leaves all in place
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -43,14 +38,6 @@ def rough_field(seed=0):
     return rng.uniform(-3, SIDE + 2, (2, SIDE, SIDE))
 
 
-def matrix(field):
-    """Return M with ``warp(X, field) = X Mᵀ``: a product of two tents for each pair of pixels."""
-    rows, columns = (
-        np.maximum(0, 1 - np.abs(places.reshape(-1, 1) - np.arange(SIDE))) for places in field
-    )
-    return (rows[:, :, None] * columns[:, None, :]).reshape(SIDE * SIDE, SIDE * SIDE)
-
-
 # Reading an image at places
 
 
@@ -67,14 +54,6 @@ def test_warp_is_its_formula():
                 if abs(row - r) < 1 and abs(column - c) < 1:
                     expected += (1 - abs(row - r)) * (1 - abs(column - c)) * old[r][c]
         assert new[i, j] == pytest.approx(expected, abs=1e-14)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_warp_of_many_images_is_a_product_with_a_matrix(seed):
-    X, field = images(5, seed), rough_field(seed)
-    warped = warp(X, field)
-    assert warped.shape == X.shape
-    np.testing.assert_allclose(warped, X @ matrix(field).T, rtol=0, atol=1e-14)
 
 
 @every_dtype
@@ -100,37 +79,6 @@ def test_far_outside_there_is_nothing(size):
     assert not warp(images(2), PIXELS - size).any()
 
 
-@given(st.floats(-3, 3), st.floats(-3, 3), st.integers(0, 10))
-def test_warp_is_linear(a, b, seed):
-    X, Y, field = images(2, seed), images(2, seed + 100), rough_field(seed)
-    together = warp(a * X + b * Y, field)
-    np.testing.assert_allclose(together, a * warp(X, field) + b * warp(Y, field), atol=1e-13)
-
-
-def test_gradients_before_a_warp_agree_with_central_differences():
-    rng, field = np.random.default_rng(0), rough_field()
-    network = Network.random([SIDE * SIDE, 4, 3], ["tanh", "identity"], rng, 0.1)
-    X, T = images(1), np.eye(3)[[1]]
-
-    def value(X, *parameters):
-        outputs = network.with_parameters(parameters).forward(warp(X, field))
-        return losses.softmax_cross_entropy(outputs[-1], T)[0]
-
-    outputs = network.forward(warp(X, field))
-    slope = losses.softmax_cross_entropy(outputs[-1], T)[1]
-    gradients, d_warped = network.backward(outputs, slope)
-    hand = [d_warped @ matrix(field), *gradients[1:]]
-    numerical = gradcheck.numerical_gradients(
-        lambda X, *rest: value(X, network.parameters[0], *rest), X, *network.parameters[1:]
-    )
-    for mine, other in zip(hand, numerical, strict=True):
-        assert gradcheck.relative_error(mine, other) <= 1e-7
-    slopes = gradcheck.directional_slopes(
-        lambda W: value(X, W, *network.parameters[1:]), gradients[:1], network.parameters[:1], rng
-    )
-    assert gradcheck.relative_error(*slopes) <= 1e-7
-
-
 @every_dtype
 def test_warp_keeps_the_dtype_and_its_arguments(dtype):
     X, field = images(3, dtype=dtype), rough_field()
@@ -141,24 +89,6 @@ def test_warp_keeps_the_dtype_and_its_arguments(dtype):
     np.testing.assert_allclose(warped, exact, rtol=0, atol=10 * np.finfo(dtype).eps)
     np.testing.assert_array_equal(X, copies[0])
     np.testing.assert_array_equal(field, copies[1])
-
-
-@pytest.mark.parametrize(
-    ("X", "field", "message"),
-    [
-        (np.ones((5, 783)), PIXELS, r"X: expected shape \(N, 784\), got \(5, 783\)"),
-        (np.ones((5, 28, 28)), PIXELS, r"X: expected shape \(N, 784\), got \(5, 28, 28\)"),
-        (np.ones(784), PIXELS, r"X: expected shape \(N, 784\), got \(784,\)"),
-        (np.ones((5, 784), np.uint8), PIXELS, "X: expected float32 or float64, got uint8"),
-        (np.full((5, 784), np.nan), PIXELS, "X: expected finite numbers, got nan"),
-        (images(1), PIXELS[0], r"field: expected shape \(2, 28, 28\), got \(28, 28\)"),
-        (images(1), PIXELS.astype(int), "field: expected float32 or float64, got int64"),
-        (images(1), np.full_like(PIXELS, np.inf), "field: expected finite numbers, got inf"),
-    ],
-)
-def test_bad_images_and_fields_are_refused(X, field, message):
-    with pytest.raises(ValueError, match=message):
-        warp(X, field)
 
 
 # Affine fields
@@ -190,6 +120,24 @@ def test_no_numbers_no_warp():
     np.testing.assert_array_equal(fields, np.stack([PIXELS] * 3, axis=1))
 
 
+@pytest.mark.parametrize(
+    ("numbers", "reads"),
+    [
+        ({"shear": 2}, lambda i, j: (i + 2 * j - 27, j)),
+        ({"shift": 3}, lambda i, j: (i + 3, j + 3)),
+    ],
+    ids=["shear", "shift"],
+)
+def test_whole_pixels_of_a_shear_and_a_shift(numbers, reads):
+    old = images(2).reshape(-1, SIDE, SIDE)
+    expected = np.zeros_like(old)
+    for i, j in np.ndindex(SIDE, SIDE):
+        r, c = reads(i, j)
+        if 0 <= r < SIDE and 0 <= c < SIDE:
+            expected[:, i, j] = old[:, r, c]
+    np.testing.assert_array_equal(warped_by(images(2), **numbers), expected)
+
+
 @pytest.mark.parametrize(("degrees", "quarters"), [(90, -1), (180, 2), (270, 1), (360, 0)])
 def test_quarter_turns(degrees, quarters):
     X = images(2)
@@ -204,41 +152,7 @@ def test_twice_as_many_pixels_make_an_image_of_half_the_size():
     np.testing.assert_allclose(warped_by(X, scale=math.log(2)), expected, rtol=0, atol=1e-13)
 
 
-def test_a_shear_moves_columns():
-    old = images(2).reshape(-1, SIDE, SIDE)
-    expected = np.zeros_like(old)
-    for i, j in np.ndindex(SIDE, SIDE):
-        if 0 <= i + 2 * j - 27 < SIDE:
-            expected[:, i, j] = old[:, i + 2 * j - 27, j]
-    np.testing.assert_array_equal(warped_by(images(2), shear=2), expected)
-
-
-def test_a_shift_moves_rows_and_columns():
-    old = images(2).reshape(-1, SIDE, SIDE)
-    expected = np.pad(old[:, 3:, 3:], [(0, 0), (0, 3), (0, 3)])
-    np.testing.assert_array_equal(warped_by(images(2), shift=3), expected)
-
-
-MIDDLE = SIDE // 2
 # How to read from fields the numbers that were drawn for them.
-DRAWN = {
-    "rotation": lambda f: [np.degrees(np.arcsin(f[1, :, 1, 0] - f[1, :, 0, 0]))],
-    "scale": lambda f: np.log([f[0, :, 1, 0] - f[0, :, 0, 0], f[1, :, 0, 1] - f[1, :, 0, 0]]),
-    "shear": lambda f: [f[0, :, 0, 1] - f[0, :, 0, 0]],
-    "shift": lambda f: f.mean(axis=(2, 3)) - CENTRE,
-}
-
-
-@pytest.mark.parametrize("name", list(DRAWN))
-def test_numbers_are_drawn_evenly_between_minus_and_plus(name):
-    n = 2000
-    fields = affine_fields(n, np.random.default_rng(0), **{name: 0.7})
-    drawn = np.array(DRAWN[name](fields))
-    for numbers in drawn:
-        even = np.linspace(-0.7, 0.7, n)
-        np.testing.assert_allclose(np.sort(numbers), even, rtol=0, atol=1.5 * 1.4 / math.sqrt(n))
-    if len(drawn) == 2:
-        assert abs(np.corrcoef(drawn)[0, 1]) < 4 / math.sqrt(n)
 
 
 # Elastic displacements
@@ -262,22 +176,6 @@ def test_elastic_displacements_are_their_formula():
             assert displacements[a, k, i, j] == pytest.approx(alpha * smooth, abs=1e-13)
 
 
-def test_size_and_smoothness_of_elastic_displacements():
-    alpha, sigma, n = 30.0, 4.0, 1000
-    d = elastic_displacements(n, np.random.default_rng(0), alpha, sigma).reshape(-1, SIDE, SIDE)
-    # A sum of squared Gaussians is nearly the integral, one over 2 √π σ, in each direction.
-    size = alpha / math.sqrt(3) / (2 * math.sqrt(math.pi) * sigma)
-    centre = d[:, MIDDLE, MIDDLE]
-    assert centre.std() == pytest.approx(size, rel=4 / math.sqrt(4 * n))
-    assert abs(centre.mean()) < 4 * size / math.sqrt(2 * n)
-    for gap in (1, 4, 8):
-        alike = math.exp(-(gap**2) / (4 * sigma**2))
-        for there in (d[:, MIDDLE + gap, MIDDLE], d[:, MIDDLE, MIDDLE + gap]):
-            # A standard error is (1 - r²) / √(2n); the edge cuts off a little.
-            error = 4 * (1 - alike**2) / math.sqrt(2 * n) + 2e-3
-            assert np.corrcoef(centre, there)[0, 1] == pytest.approx(alike, abs=error)
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -292,13 +190,6 @@ def test_fields_repeat_with_the_seed_and_differ_from_each_other(make):
     assert (fields != make(3, np.random.default_rng(2))).all()
     for a, b in [(0, 1), (1, 2)]:
         assert (fields[:, a] != fields[:, b]).all()
-    for bad in (0, 1.5):
-        with pytest.raises(
-            ValueError, match=f"n: expected a whole number of at least 1, got {bad}"
-        ):
-            make(bad, np.random.default_rng(0))
-    with pytest.raises(ValueError, match=r"rng: expected np\.random\.default_rng"):
-        make(1, 0)
 
 
 # Augmentation
@@ -319,7 +210,7 @@ def test_images_keep_their_order():
 )
 def test_every_number_goes_where_it_belongs(names):
     X, numbers = images(4), {name: NUMBERS[name] for name in names}
-    affine = {name: numbers[name] for name in names if name in DRAWN}
+    affine = {name: numbers[name] for name in names if name not in ("alpha", "sigma")}
     rng = np.random.default_rng(0)
     field = affine_fields(1, rng, **affine)[:, 0]
     if "alpha" in names:
@@ -350,24 +241,3 @@ def test_augmented_images_repeat_with_the_seed_and_never_again(dtype):
     np.testing.assert_array_equal(first, augment(X, np.random.default_rng(1)))
     assert (first != second).any(axis=1).all()
     np.testing.assert_array_equal(X, before)
-
-
-@pytest.mark.parametrize("name", [*NUMBERS, "group"])
-@pytest.mark.parametrize("bad", [-0.1, math.nan, math.inf, "1", None])
-def test_bad_numbers_are_refused(name, bad):
-    with pytest.raises(ValueError, match=f"^{name}: expected a number of at least 0, got {bad!r}$"):
-        Augmentation(**{name: bad})
-
-
-@pytest.mark.parametrize("bad", [0, 1.5, True])
-def test_bad_groups_are_refused(bad):
-    with pytest.raises(ValueError, match=f"group: expected a whole number .* 1, got {bad}"):
-        Augmentation(group=bad)
-
-
-def test_a_gaussian_has_a_width():
-    with pytest.raises(ValueError, match="sigma: expected a number above 0, got 0"):
-        Augmentation(sigma=0)
-    for sigma in (0, -1.0, math.nan):
-        with pytest.raises(ValueError, match=f"sigma: expected a number above 0, got {sigma}"):
-            elastic_displacements(1, np.random.default_rng(0), 30.0, sigma)

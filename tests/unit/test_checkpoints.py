@@ -72,11 +72,11 @@ RUNS = {
     "warps": lambda: make(
         augment=Augmentation(15, 0.1, 0.1, 2, 30, 5, group=3), sizes=(28 * 28, 5, 3)
     ),
-    "fast": lambda: make(optimizers.Adam(0.1), kind=FastNetwork, loss=fast.softmax_cross_entropy),
+    "fast": lambda: make(optimizers.Adam(0.1), kind=FastNetwork, loss=fast.softmax_cross_entropy_inplace),
     "all": lambda: make(
         optimizers.Adam(schedules.exponential_decay(0.1, 5, 0.5)),
         kind=FastNetwork,
-        loss=fast.softmax_cross_entropy,
+        loss=fast.softmax_cross_entropy_inplace,
         l1=0.01,
         l2=0.02,
         dropout=(0.2, 0.5),
@@ -328,7 +328,7 @@ def test_a_schedule_is_not_asked_for_rates_that_are_not_needed(file):
 def test_functions_of_one_name_are_told_apart_by_their_modules(file):
     trainer = make(kind=FastNetwork)
     fit(trainer, 1, file)
-    trainer.loss = fast.softmax_cross_entropy
+    trainer.loss = fast.softmax_cross_entropy_inplace
     assert_refused(trainer, file, "a run with loss 'backprop.losses.softmax_cross_entropy")
 
 

@@ -15,14 +15,18 @@ import numpy as np
 import pytest
 
 tf = pytest.importorskip("tensorflow")
-from backprop import losses, multi_worker  # noqa: E402
+from backprop import losses, multi_worker, npz  # noqa: E402
 from backprop.network import Network  # noqa: E402
 from backprop.optimizers import Momentum  # noqa: E402
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
-MOST_SECONDS = 180  # for what takes 15 on an idle machine
-PATIENCE = 20
+# Real processes wait for each other here. These bounds only end what hangs; they judge no speed.
+MOST_SECONDS = 600
+PATIENCE = 120
+# What happens when a worker dies or stops is known only when somebody's patience ends: these tests
+# wait for clocks, so they run weekly and not with every change.
+weekly = pytest.mark.weekly
 
 
 def free_ports(count):
@@ -105,8 +109,8 @@ def wait_for(path):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("batch", [64, 33])
-def test_two_workers_train_what_one_program_trains(start, tmp_path, batch):
+def test_two_workers_train_what_one_program_trains(start, tmp_path):
+    batch = 33  # unequal shards
     folders = [tmp_path / "0", tmp_path / "1"]
     first, second = finish(start(folders, "--steps", 40, "--batch", batch), folders)
     assert_equal(first, second, tolerance=0)
@@ -114,9 +118,11 @@ def test_two_workers_train_what_one_program_trains(start, tmp_path, batch):
     assert np.abs(first[0] - multi_worker.start(0)[0][0]).max() > 0.01  # they did train
 
 
+@weekly
 def test_a_killed_worker_ends_the_others_and_a_restart_gives_the_same_weights(start, tmp_path):
     folders = [tmp_path / "0", tmp_path / "1"]
-    survivor, victim = start(folders, "--steps", 1_000_000, "--every", 20)
+    options = ("--steps", 1_000_000, "--every", 20, "--patience", 20)
+    survivor, victim = start(folders, *options)
     wait_for(folders[0] / "checkpoint.npz")
     victim.send_signal(signal.SIGKILL)
     assert survivor.wait(MOST_SECONDS) == 1
@@ -134,10 +140,11 @@ def test_a_killed_worker_ends_the_others_and_a_restart_gives_the_same_weights(st
         assert_equal(weights, uninterrupted[0], tolerance=0)
 
 
+@weekly
 @pytest.mark.parametrize(
     ("how", "patience", "words"),
     [
-        ("SIGKILL", PATIENCE, "has lost the others|Timeout"),
+        ("SIGKILL", 20, "has lost the others|Timeout"),
         ("SIGSTOP", 7, "Timeout"),  # there, but without an answer: the alarm is before TensorFlow's
     ],
 )
@@ -153,6 +160,7 @@ def test_a_worker_does_not_wait_for_ever_for_worker_0(start, tmp_path, how, pati
     assert not list(tmp_path.glob("*/weights-*"))
 
 
+@weekly
 def test_a_worker_alone_gives_up(start, tmp_path):
     alone, other = start([tmp_path / "0", tmp_path / "1"], "--patience", 3)
     other.kill()
@@ -160,9 +168,19 @@ def test_a_worker_alone_gives_up(start, tmp_path):
     assert "Timeout" in (tmp_path / "0" / "log").read_text()
 
 
+def test_batches_depend_on_seed_and_step_alone():
+    rows = multi_worker.batch_rows(5, 7, 64)
+    assert len(set(rows.tolist())) == 64
+    assert 0 <= rows.min() < rows.max() < multi_worker.EXAMPLES
+    np.testing.assert_array_equal(rows, multi_worker.batch_rows(5, 7, 64))
+    for other in [(5, 8), (6, 7), (7, 5)]:
+        assert (rows != multi_worker.batch_rows(*other, 64)).any()
+
+
 # Bad input
 
 
+@weekly
 def test_workers_refuse_to_go_on_with_another_run(start, tmp_path):
     folders = [tmp_path / "0", tmp_path / "1"]
     folders[0].mkdir()
@@ -180,11 +198,9 @@ def test_workers_refuse_to_go_on_with_another_run(start, tmp_path):
     ("text", "message"),
     [
         (None, "expected .*, got nothing"),
-        ("", "expected .*, got nothing"),
         ("two workers", "expected .*, got two workers"),
         ("[]", r"expected .*, got \[\]"),
         ('{"cluster": {"worker": []}, "task": {"type": "worker", "index": 0}}', "expected"),
-        ('{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}', "expected"),
         ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "expected"),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', "expected"),
         (tf_config([1], 0).replace('"worker": [', '"ps": ["b:1"], "worker": ['), "expected"),
@@ -228,18 +244,18 @@ def test_a_missing_folder_and_a_missing_description_are_refused(monkeypatch, tmp
 
 
 @pytest.mark.parametrize(
-    "write",
+    ("write", "message"),
     [
-        lambda file: file.write_bytes(b""),
-        lambda file: file.write_text("text"),
-        lambda file: np.savez(file, np.ones(2), np.ones(3)),
-        lambda file: Network.random([4, 2], ["tanh"], np.random.default_rng(0)).save(file),
+        (lambda file: file.write_text("text"), "cannot be read"),
+        (lambda file: npz.write(file, run=np.ones(2), weight_0=np.ones(3)), "not a checkpoint"),
+        (lambda file: npz.write(file, run=np.ones(3), weight_0=np.ones(3)), "not a checkpoint"),
+        (lambda file: npz.write(file, weight_0=np.ones(2)), "not a checkpoint"),
     ],
-    ids=["empty", "text", "two numbers", "network"],
+    ids=["text", "two numbers", "no velocities", "no run"],
 )
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, write):
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, write, message):
     write(tmp_path / "checkpoint.npz")
-    with pytest.raises(ValueError, match=r"checkpoint\.npz: not a checkpoint"):
+    with pytest.raises(ValueError, match=rf"checkpoint\.npz: {message}"):
         multi_worker.load(tmp_path / "checkpoint.npz")
 
 

@@ -1,12 +1,10 @@
 """Recurrent layers: against loops over single numbers, central differences and autodiff."""
 
 import math
-import re
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sequences import (
     MASKS,
@@ -21,7 +19,7 @@ from sequences import (
     with_visible_deltas,
 )
 
-from backprop import autodiff, gradcheck
+from backprop import gradcheck
 from backprop.recurrent import GRU, LSTM, SimpleRNN
 
 ENDS, HOLES = MASKS["ends"], MASKS["holes"]
@@ -56,69 +54,51 @@ def back_through(Wh, delta):
     return [sum(d * w for d, w in zip(delta, row, strict=True)) for row in Wh.tolist()]
 
 
-# One step, forward
+# One step, forward: what a cell does with one example, in single numbers
 
 
-@pytest.mark.equation("rnn-step")
-def test_rnn_step_is_its_formula():
-    layer, X, state, _, _ = make_case(SimpleRNN)
-    trace = layer.forward(X, state)
-    assert len(trace.states) == 1
-    np.testing.assert_array_equal(trace.states[0][0], state[0])
+def rnn_step(layer, x, h):
+    h = [math.tanh(z) for z in total_inputs(layer, x, h)]
+    return h, [h]
+
+
+def lstm_step(layer, x, h, c):
+    z = total_inputs(layer, x, h)
+    i, f, o = ([logistic(v) for v in z[k * H : (k + 1) * H]] for k in (0, 1, 3))
+    g = [math.tanh(v) for v in z[2 * H : 3 * H]]
+    c = [f[j] * c[j] + i[j] * g[j] for j in range(H)]
+    return [*i, *f, *g, *o], [[o[j] * math.tanh(c[j]) for j in range(H)], c]
+
+
+def gru_step(layer, x, h):
+    gates = [logistic(v) for v in total_inputs(layer, x, h)[: 2 * H]]
+    z, r = gates[:H], gates[H:]
+    reset = [r[j] * h[j] for j in range(H)]
+    g = [math.tanh(v) for v in total_inputs(layer, x, reset)[2 * H :]]
+    return [*z, *r, *g], [[z[j] * h[j] + (1 - z[j]) * g[j] for j in range(H)]]
+
+
+@pytest.mark.parametrize("shift", [0.0, 3.0], ids=["", "open gates, so that a cell adds up"])
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [
+        pytest.param(SimpleRNN, rnn_step, marks=pytest.mark.equation("rnn-step")),
+        pytest.param(LSTM, lstm_step, marks=pytest.mark.equation("lstm-step")),
+        pytest.param(GRU, gru_step, marks=pytest.mark.equation("gru-step")),
+    ],
+)
+def test_step_is_its_formula(kind, step, shift):
+    layer, X, state, _, _ = make_case(kind)
+    layer.parameters[2] += shift
+    cache = layer.forward(X, state)
+    np.testing.assert_array_equal([s[0] for s in cache.states], state)
+    assert kind is not LSTM or not shift or np.abs(cache.states[1]).max() > 4
     for n in range(N):
-        h = state[0][n].tolist()
+        states = [s[n].tolist() for s in state]
         for t in range(T):
-            h = [math.tanh(z) for z in total_inputs(layer, X[t, n].tolist(), h)]
-            np.testing.assert_allclose(trace.states[0][t + 1, n], h, **ROUNDING)
-            np.testing.assert_allclose(trace.gates[t, n], h, **ROUNDING)
-
-
-@pytest.mark.equation("lstm-step")
-def test_lstm_step_is_its_formula():
-    layer, X, state, _, _ = make_case(LSTM)
-    trace = layer.forward(X, state)
-    assert len(trace.states) == 2
-    np.testing.assert_array_equal([s[0] for s in trace.states], state)
-    for n in range(N):
-        h, c = state[0][n].tolist(), state[1][n].tolist()
-        for t in range(T):
-            z = total_inputs(layer, X[t, n].tolist(), h)
-            i, f, o = ([logistic(v) for v in z[k * H : (k + 1) * H]] for k in (0, 1, 3))
-            g = [math.tanh(v) for v in z[2 * H : 3 * H]]
-            c = [f[j] * c[j] + i[j] * g[j] for j in range(H)]
-            h = [o[j] * math.tanh(c[j]) for j in range(H)]
-            np.testing.assert_allclose(trace.gates[t, n], [*i, *f, *g, *o], **ROUNDING)
-            np.testing.assert_allclose([s[t + 1, n] for s in trace.states], [h, c], **ROUNDING)
-
-
-@pytest.mark.equation("gru-step")
-def test_gru_step_is_its_formula():
-    layer, X, state, _, _ = make_case(GRU)
-    trace = layer.forward(X, state)
-    assert len(trace.states) == 1
-    np.testing.assert_array_equal(trace.states[0][0], state[0])
-    for n in range(N):
-        h = state[0][n].tolist()
-        for t in range(T):
-            x = X[t, n].tolist()
-            gates = [logistic(v) for v in total_inputs(layer, x, h)[: 2 * H]]
-            z, r = gates[:H], gates[H:]
-            reset = [r[j] * h[j] for j in range(H)]
-            g = [math.tanh(v) for v in total_inputs(layer, x, reset)[2 * H :]]
-            h = [z[j] * h[j] + (1 - z[j]) * g[j] for j in range(H)]
-            np.testing.assert_allclose(trace.gates[t, n], [*z, *r, *g], **ROUNDING)
-            np.testing.assert_allclose(trace.states[0][t + 1, n], h, **ROUNDING)
-
-
-@every_kind
-def test_shapes_of_a_trace(kind):
-    case = make_case(kind)
-    trace = case.layer.forward(case.X)
-    assert [s.shape for s in trace.states] == [(T + 1, N, H)] * kind.state_count
-    assert trace.gates.shape == (T, N, kind.gate_count * H)
-    assert trace.mask is None
-    np.testing.assert_array_equal(trace.X, case.X)
-    np.testing.assert_array_equal(trace.outputs, trace.states[0][1:])
+            gates, states = step(layer, X[t, n].tolist(), *states)
+            np.testing.assert_allclose(cache.gates[t, n], gates, **ROUNDING)
+            np.testing.assert_allclose([s[t + 1, n] for s in cache.states], states, **ROUNDING)
 
 
 @every_kind
@@ -151,8 +131,8 @@ def rnn_deltas(case):
 def lstm_deltas(case):
     """Return delta and the slopes in the initial states, by a loop."""
     layer, X, state, d_outputs, d_state = case
-    trace, Wh = layer.forward(X, state), layer.parameters[1]
-    gates, c = trace.gates.tolist(), trace.states[1].tolist()
+    cache, Wh = layer.forward(X, state), layer.parameters[1]
+    gates, c = cache.gates.tolist(), cache.states[1].tolist()
     delta, d_first = np.zeros((T, N, 4 * H)), np.zeros((2, N, H))
     for n in range(N):
         carried_h, carried_c = d_state[0][n].tolist(), d_state[1][n].tolist()
@@ -176,8 +156,8 @@ def lstm_deltas(case):
 def gru_deltas(case):
     """Return delta and the slope in the initial state, by a loop."""
     layer, X, state, d_outputs, d_state = case
-    trace, Wh = layer.forward(X, state), layer.parameters[1]
-    gates, h = trace.gates.tolist(), trace.states[0].tolist()
+    cache, Wh = layer.forward(X, state), layer.parameters[1]
+    gates, h = cache.gates.tolist(), cache.states[0].tolist()
     delta, d_first = np.zeros((T, N, 3 * H)), np.zeros((N, H))
     for n in range(N):
         carried = d_state[0][n].tolist()
@@ -202,21 +182,14 @@ def gru_deltas(case):
 DELTAS = {SimpleRNN: rnn_deltas, LSTM: lstm_deltas, GRU: gru_deltas}
 
 
-@pytest.mark.equation("rnn-delta")
-def test_rnn_delta_is_its_formula():
-    case = with_visible_deltas(make_case(SimpleRNN, "many-to-one", sizes=(1, N, D, H)))
-    h = case.layer.forward(case.X, case.state).outputs
-    delta = case.by_hand()[3]
-    for n, j in np.ndindex(N, H):
-        formula = case.d_outputs[0, n, j] * (1 - h[0, n, j] ** 2)
-        assert delta[0, n, j] == pytest.approx(formula, rel=1e-14)
-
-
 @every_loss
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param(SimpleRNN, marks=pytest.mark.equation("carried-error")),
+        pytest.param(
+            SimpleRNN,
+            marks=[pytest.mark.equation("carried-error"), pytest.mark.equation("rnn-delta")],
+        ),
         pytest.param(LSTM, marks=pytest.mark.equation("lstm-delta")),
         pytest.param(GRU, marks=pytest.mark.equation("gru-delta")),
     ],
@@ -231,14 +204,14 @@ def test_deltas_are_their_formulas(kind, loss):
 @pytest.mark.parametrize("t", range(T))
 def test_lstm_cell_error_is_its_formula(t):
     layer, X, state, d_outputs, d_state = make_case(LSTM)
-    trace = layer.forward(X, state)
-    _, f, _, o = np.split(trace.gates[t], 4, axis=1)
+    cache = layer.forward(X, state)
+    _, f, _, o = np.split(cache.gates[t], 4, axis=1)
 
     def walk_back_to(step):
         """Return the slopes of all that comes after in the states before a step."""
         if step == T:
             return d_state
-        rest = layer.forward(X[step:], [s[step] for s in trace.states])
+        rest = layer.forward(X[step:], [s[step] for s in cache.states])
         return layer.backward(rest, d_outputs[step:], d_state)[2]
 
     def loss_of_cell(c):
@@ -254,11 +227,11 @@ def test_lstm_cell_error_is_its_formula(t):
     d_c = np.zeros((N, H))
     for n, j in np.ndindex(N, H):
         d_h = d_outputs[t, n, j] + carried_h[n, j]
-        tanh_c = math.tanh(trace.states[1][t + 1, n, j])
+        tanh_c = math.tanh(cache.states[1][t + 1, n, j])
         # What is carried to this step is the error of the next cell times the next forget gate.
         d_c[n, j] = d_h * o[n, j] * (1 - tanh_c**2) + carried_c[n, j]
     np.testing.assert_allclose(walk_back_to(t)[1], d_c * f, **ROUNDING)
-    (numerical,) = gradcheck.numerical_gradients(loss_of_cell, trace.states[1][t + 1])
+    (numerical,) = gradcheck.numerical_gradients(loss_of_cell, cache.states[1][t + 1])
     assert gradcheck.relative_error(d_c, numerical) <= 1e-7
 
 
@@ -273,30 +246,15 @@ def add_up(what_came_in, delta):
 
 
 @pytest.mark.equation("rnn-gradients")
-def test_rnn_gradients_are_their_formulas():
-    case = make_case(SimpleRNN)
-    states = case.layer.forward(case.X, case.state).states[0]
-    delta, _ = rnn_deltas(case)
-    Wx, Wh, _ = case.layer.parameters
-    expected = [
-        add_up(case.X, delta),
-        add_up(states[:T], delta),
-        np.array([sum(delta[..., j].ravel().tolist()) for j in range(H)]),
-        np.array([[back_through(Wx, delta[t, n]) for n in range(N)] for t in range(T)]),
-        np.array([back_through(Wh, delta[0, n]) for n in range(N)]),
-    ]
-    assert_same(case.by_hand(), expected)
-
-
-@pytest.mark.parametrize("kind", [LSTM, GRU])
-def test_gradients_with_gates_are_their_formulas(kind):
+@every_kind
+def test_gradients_are_their_formulas(kind):
     case = make_case(kind)
-    trace = case.layer.forward(case.X, case.state)
+    cache = case.layer.forward(case.X, case.state)
     delta, d_first = DELTAS[kind](case)
-    before = trace.states[0][:T]
+    before = cache.states[0][:T]
     state_weights = add_up(before, delta)
     if kind is GRU:  # the candidate receives r h
-        reset = trace.gates[..., H : 2 * H]
+        reset = cache.gates[..., H : 2 * H]
         state_weights[:, 2 * H :] = add_up(reset * before, delta[..., 2 * H :])
     Wx = case.layer.parameters[0]
     expected = [
@@ -313,9 +271,9 @@ def test_gradients_with_gates_are_their_formulas(kind):
 @pytest.mark.parametrize("steps", [1, 2, 6])
 def test_jacobian_is_a_product_of_one_factor_for_each_step(steps):
     layer, X, state, _, _ = make_case(SimpleRNN, sizes=(steps, 1, D, H))
-    trace, Wh = layer.forward(X, state), layer.parameters[1].tolist()
+    cache, Wh = layer.forward(X, state), layer.parameters[1].tolist()
     jacobian = [[float(i == j) for j in range(H)] for i in range(H)]
-    for h in trace.outputs[:, 0].tolist()[::-1]:
+    for h in cache.outputs[:, 0].tolist()[::-1]:
         factor = [[(1 - h[i] ** 2) * Wh[j][i] for j in range(H)] for i in range(H)]
         jacobian = [
             [sum(row[k] * factor[k][j] for k in range(H)) for j in range(H)] for row in jacobian
@@ -326,7 +284,7 @@ def test_jacobian_is_a_product_of_one_factor_for_each_step(steps):
             lambda h, i=i: layer.forward(X, [h]).outputs[-1, 0, i], state[0]
         )
         assert gradcheck.relative_error([jacobian[i]], numerical) <= 1e-7
-        _, _, (d_first,) = layer.backward(trace, no_output_matters, [np.eye(H)[[i]]])
+        _, _, (d_first,) = layer.backward(cache, no_output_matters, [np.eye(H)[[i]]])
         np.testing.assert_allclose(d_first, [jacobian[i]], **ROUNDING)
 
 
@@ -345,61 +303,6 @@ def test_gradients_agree_with_central_differences(kind, mask, loss):
         assert gradcheck.relative_error(mine, other) <= 1e-7
 
 
-@every_kind
-@pytest.mark.parametrize(
-    "sizes", [(1, 4, 3, 2), (6, 1, 3, 2), (6, 4, 1, 2), (6, 4, 3, 1), (1, 1, 1, 1), (2, 1, 2, 1)]
-)
-def test_single_steps_examples_inputs_and_units(kind, sizes):
-    case = make_case(kind, sizes=sizes)
-    mask = np.random.default_rng(0).random(sizes[:2]) < 0.5
-    for m in (None, mask, np.ones_like(mask), np.zeros_like(mask)):
-        numerical = gradcheck.numerical_gradients(case.value(m), *case.arguments)
-        for mine, other in zip(case.by_hand(m), numerical, strict=True):
-            assert gradcheck.relative_error(mine, other) <= 1e-7
-
-
-def followed_by_autodiff(case, mask):
-    """Return the loss in operations that autodiff follows."""
-    layer, _, _, d_outputs, d_state = case
-
-    def sigma(z):
-        return 1 / (1 + np.exp(-z))
-
-    def f(Wx, Wh, b, X, *state):
-        value = 0.0
-        for t in range(T):
-            h = state[0]
-            if isinstance(layer, SimpleRNN):
-                after = [np.tanh(X[t] @ Wx + h @ Wh + b)]
-            elif isinstance(layer, LSTM):
-                z = X[t] @ Wx + h @ Wh + b
-                c = sigma(z[:, H : 2 * H]) * state[1]
-                c = c + sigma(z[:, :H]) * np.tanh(z[:, 2 * H : 3 * H])
-                after = [sigma(z[:, 3 * H :]) * np.tanh(c), c]
-            else:
-                z = sigma(X[t] @ Wx[:, :H] + h @ Wh[:, :H] + b[:H])
-                middle = slice(H, 2 * H)
-                r = sigma(X[t] @ Wx[:, middle] + h @ Wh[:, middle] + b[middle])
-                g = np.tanh(X[t] @ Wx[:, 2 * H :] + (r * h) @ Wh[:, 2 * H :] + b[2 * H :])
-                after = [z * h + (1 - z) * g]
-            m = 1.0 if mask is None else mask[t][:, np.newaxis].astype(float)
-            state = [m * new + (1 - m) * old for new, old in zip(after, state, strict=True)]
-            value = value + np.sum(d_outputs[t] * state[0])
-        return value + sum(np.sum(d * s) for d, s in zip(d_state, state, strict=True))
-
-    return f
-
-
-@every_loss
-@every_mask
-@every_kind
-def test_gradients_agree_with_autodiff(kind, mask, loss):
-    case = make_case(kind, loss)
-    f = followed_by_autodiff(case, mask)
-    assert f(*case.arguments) == pytest.approx(case.value(mask)(*case.arguments), abs=1e-13)
-    assert_same(case.by_hand(mask), autodiff.gradients(f, *case.arguments))
-
-
 # Masks
 
 
@@ -408,13 +311,13 @@ def test_gradients_agree_with_autodiff(kind, mask, loss):
 @every_kind
 def test_masked_step_is_its_formula(kind, mask):
     layer, X, state, d_outputs, d_state = case = make_case(kind)
-    trace, steps, before = layer.forward(X, state, mask), [], state
+    cache, steps, before = layer.forward(X, state, mask), [], state
     for t in range(T):
         m = mask[t].astype(float)[:, np.newaxis]
         steps.append(layer.forward(X[[t]], before))
         pairs = zip(steps[-1].states, before, strict=True)
         before = [m * s[1] + (1 - m) * old for s, old in pairs]
-        np.testing.assert_allclose([s[t + 1] for s in trace.states], before, **ROUNDING)
+        np.testing.assert_allclose([s[t + 1] for s in cache.states], before, **ROUNDING)
     gradients, dX = [np.zeros_like(p) for p in layer.parameters], np.zeros_like(X)
     error = d_state
     for t in reversed(range(T)):
@@ -426,24 +329,6 @@ def test_masked_step_is_its_formula(kind, mask):
         gradients = [a + b for a, b in zip(gradients, through, strict=True)]
         error = [new + (1 - m) * e for new, e in zip(earlier, error, strict=True)]
     assert_same(case.by_hand(mask), [*gradients, dX, *error])
-
-
-@every_kind
-def test_a_mask_of_ones_is_no_mask(kind):
-    case = make_case(kind)
-    everywhere = np.ones((T, N), bool)
-    trace, masked = (case.layer.forward(case.X, case.state, m) for m in (None, everywhere))
-    np.testing.assert_array_equal(masked.states, trace.states)
-    for a, b in zip(case.by_hand(everywhere), case.by_hand(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@every_kind
-def test_a_mask_may_be_a_list(kind):
-    case = make_case(kind)
-    by_list = case.layer.forward(case.X, case.state, HOLES.tolist())
-    by_array = case.layer.forward(case.X, case.state, HOLES)
-    np.testing.assert_array_equal(by_list.states, by_array.states)
 
 
 @every_mask
@@ -460,54 +345,7 @@ def test_what_stands_at_a_masked_step_does_not_matter(kind, mask):
     assert_same(hand, changed)
 
 
-@every_kind
-def test_an_example_without_a_step_keeps_its_state_and_hands_its_slope_on(kind):
-    layer, X, state, d_outputs, d_state = case = make_case(kind)
-    trace = layer.forward(X, state, HOLES)
-    assert not HOLES[:, 2].any()
-    for s, first in zip(trace.states, state, strict=True):
-        assert (s[:, 2] == first[2]).all()
-    _, _, _, dX, *d_first = case.by_hand(HOLES)
-    assert not dX[:, 2].any()
-    expected = d_state[0][2] + d_outputs[:, 2].sum(axis=0)
-    np.testing.assert_allclose(d_first[0][2], expected, **ROUNDING)
-    for d, last in zip(d_first[1:], d_state[1:], strict=True):
-        assert (d[2] == last[2]).all()
-
-
-@every_kind
-def test_a_slope_at_a_masked_step_is_one_at_the_step_before(kind):
-    case = make_case(kind)
-    moved = case.d_outputs.copy()
-    for n, length in enumerate(ENDS.sum(axis=0)):
-        moved[length - 1, n] += moved[length:, n].sum(axis=0)
-        moved[length:, n] = 0
-    assert_same(case.by_hand(ENDS), case._replace(d_outputs=moved).by_hand(ENDS))
-
-
 any_mask = arrays(bool, (T, N))
-
-
-@every_kind
-@given(mask=any_mask, places=st.lists(st.integers(0, T), max_size=4))
-def test_padding_with_masked_steps_changes_nothing(kind, mask, places):
-    case = make_case(kind)
-    kept = np.insert(np.ones(T, bool), places, False)
-    padded = case._replace(
-        X=np.insert(case.X, places, 7.0, axis=0),
-        d_outputs=np.insert(case.d_outputs, places, 0.0, axis=0),
-    )
-    longer = np.insert(mask, places, False, axis=0)
-    trace, padded_trace = (
-        c.layer.forward(c.X, c.state, m) for c, m in [(case, mask), (padded, longer)]
-    )
-    np.testing.assert_allclose(padded_trace.outputs[kept], trace.outputs, **ROUNDING)
-    for s, other in zip(padded_trace.states, trace.states, strict=True):
-        np.testing.assert_allclose(s[-1], other[-1], **ROUNDING)
-    hand = padded.by_hand(longer)
-    assert not hand[3][~kept].any()
-    hand[3] = hand[3][kept]
-    assert_same(hand, case.by_hand(mask))
 
 
 @every_kind
@@ -515,13 +353,13 @@ def test_padding_with_masked_steps_changes_nothing(kind, mask, places):
 def test_every_example_of_a_batch_is_as_if_alone_and_without_gaps(kind, mask):
     layer, X, state, _, d_state = case = make_case(kind)
     d_outputs = np.where(mask[..., np.newaxis], case.d_outputs, 0)
-    trace = layer.forward(X, state, mask)
+    cache = layer.forward(X, state, mask)
     *gradients, dX = [np.zeros_like(p) for p in [*layer.parameters, X]]
     d_first = [d.copy() for d in d_state]
     for n in np.flatnonzero(mask.any(axis=0)):
         own = np.ix_(mask[:, n], [n])
         alone = layer.forward(X[own], [s[[n]] for s in state])
-        np.testing.assert_allclose(trace.outputs[own], alone.outputs, **ROUNDING)
+        np.testing.assert_allclose(cache.outputs[own], alone.outputs, **ROUNDING)
         hand, dX[own], d_own = layer.backward(alone, d_outputs[own], [d[[n]] for d in d_state])
         gradients = [a + b for a, b in zip(gradients, hand, strict=True)]
         for d, own_d in zip(d_first, d_own, strict=True):
@@ -566,23 +404,6 @@ def test_truncated_gradient_is_a_sum_over_boundaries(kind, mask, k1, k2):
     assert_same(case.by_hand(mask, k1, k2), total)
 
 
-@pytest.mark.equation("truncated-gradient")
-@pytest.mark.parametrize(("k1", "k2"), [(1, 1), (2, 3), (4, 4), (4, 5)])
-@pytest.mark.parametrize("mask", [None, HOLES], ids=["no mask", "holes"])
-@every_kind
-def test_truncated_gradients_agree_with_central_differences(kind, mask, k1, k2):
-    case = make_case(kind)
-    total = [np.zeros_like(p) for p in case.layer.parameters]
-    for _, seen, seen_mask in pieces(case, mask, k1, k2):
-        f = seen.value(seen_mask)
-        numerical = gradcheck.numerical_gradients(
-            lambda *p, f=f, seen=seen: f(*p, seen.X, *seen.state), *case.layer.parameters
-        )
-        total = [a + b for a, b in zip(total, numerical, strict=True)]
-    for mine, other in zip(case.by_hand(mask, k1, k2)[:3], total, strict=True):
-        assert gradcheck.relative_error(mine, other) <= 1e-7
-
-
 @every_truncation
 @every_kind
 def test_a_slope_reaches_back_from_the_next_boundary(kind, k1, k2):
@@ -597,15 +418,6 @@ def test_a_slope_reaches_back_from_the_next_boundary(kind, k1, k2):
         assert [d.any() for d in d_first] == [boundary <= k2] * kind.state_count
 
 
-@every_truncation
-@every_kind
-def test_a_slope_from_later_reaches_back_from_the_end(kind, k1, k2):
-    case = make_case(kind, "final state")
-    _, _, _, dX, *d_first = case.by_hand(None, k1, k2)
-    assert dX.any(axis=(1, 2)).tolist() == [t >= T - k2 for t in range(T)]
-    assert [d.any() for d in d_first] == [k2 >= T] * kind.state_count
-
-
 @every_mask
 @every_kind
 def test_walks_of_all_steps_are_the_full_gradient(kind, mask):
@@ -616,53 +428,6 @@ def test_walks_of_all_steps_are_the_full_gradient(kind, mask):
             np.testing.assert_array_equal(a, b)
     for k1, k2 in [(1, None), (1, T), (2, None), (4, T), (4, T + 1), (5, 50)]:
         assert_same(case.by_hand(mask, k1, k2), full)
-
-
-@every_kind
-def test_short_walks_are_not_the_full_gradient(kind):
-    case = make_case(kind)
-    full = case.by_hand()
-    for k1, k2 in [(1, 1), (1, T - 1), (2, 2), (3, 5), (T - 1, T - 1)]:
-        for mine, other in zip(case.by_hand(None, k1, k2)[:4], full[:4], strict=True):
-            assert gradcheck.relative_error(mine, other) > 1e-4
-
-
-@every_mask
-@every_kind
-def test_walks_of_one_step_are_single_steps(kind, mask):
-    case = make_case(kind, "many-to-many")
-    layer, states = case.layer, case.layer.forward(case.X, case.state, mask).states
-    total, dX = [np.zeros_like(p) for p in layer.parameters], np.zeros_like(case.X)
-    for t in range(T):
-        m = None if mask is None else mask[[t]]
-        step = layer.forward(case.X[[t]], [s[t] for s in states], m)
-        gradients, dX[[t]], d_first = layer.backward(step, case.d_outputs[[t]])
-        total = [a + b for a, b in zip(total, gradients, strict=True)]
-        if t == 0:
-            at_start = d_first
-    assert_same(case.by_hand(mask, 1, 1), [*total, dX, *at_start])
-
-
-@pytest.mark.parametrize("k", [1, 2, 3, 6, 7])
-@every_mask
-@every_kind
-def test_chunks_that_hand_their_state_over_are_truncated_at_their_ends(kind, mask, k):
-    layer, X, state, d_outputs, d_state = case = make_case(kind)
-    whole = layer.forward(X, state, mask)
-    total, slopes, carried = [np.zeros_like(p) for p in layer.parameters], [], state
-    for start in range(0, T, k):
-        chunk = slice(start, start + k)
-        trace = layer.forward(X[chunk], carried, None if mask is None else mask[chunk])
-        np.testing.assert_allclose(trace.outputs, whole.outputs[chunk], **ROUNDING)
-        after = d_state if start + k >= T else None
-        gradients, dX, d_first = layer.backward(trace, d_outputs[chunk], after)
-        total = [a + b for a, b in zip(total, gradients, strict=True)]
-        slopes.append(dX)
-        if start == 0:
-            at_start = d_first
-        carried = [s[-1] for s in trace.states]
-    assert_same(carried, [s[-1] for s in whole.states])
-    assert_same(case.by_hand(mask, k, k), [*total, np.concatenate(slopes), *at_start])
 
 
 @every_kind
@@ -691,15 +456,6 @@ def test_starting_weights_of_the_input(kind):
 
 
 @every_kind
-@pytest.mark.parametrize("units", [1, 2, 30])
-def test_starting_weights_of_the_state_have_orthogonal_rows(kind, units):
-    rng = np.random.default_rng(5)
-    Wh = kind.random(4, units, rng).parameters[1]
-    assert Wh.shape == (units, kind.gate_count * units)
-    np.testing.assert_allclose(Wh @ Wh.T, np.eye(units), rtol=0, atol=1e-14)
-
-
-@every_kind
 def test_starting_weights_of_the_state_prefer_no_direction(kind):
     # They are the Q of a matrix of normal numbers whose R has a positive diagonal; LAPACK's has a
     # negative one, mostly.
@@ -715,22 +471,9 @@ def test_starting_weights_of_the_state_prefer_no_direction(kind):
 @pytest.mark.parametrize(
     ("kind", "bias"), [(SimpleRNN, [0] * 3), (LSTM, [0, 0, 0, 1, 1, 1] + [0] * 6), (GRU, [0] * 9)]
 )
-def test_starting_biases_are_zero_but_a_forget_gate_is_open(kind, bias):
+def test_initial_biases_are_zero_but_a_forget_gate_is_open(kind, bias):
     assert kind.random(2, 3, np.random.default_rng(0)).parameters[2].tolist() == bias
-    assert kind.starting_bias(3).tolist() == bias
-
-
-@every_kind
-def test_random_layers_can_be_drawn_again(kind):
-    one, same, other = (kind.random(3, 4, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert type(one) is kind
-    for a, b in zip(one.parameters, same.parameters, strict=True):
-        np.testing.assert_array_equal(a, b)
-    for a, b in zip(one.parameters[:2], other.parameters[:2], strict=True):
-        assert (a != b).any()
-    rng = np.random.default_rng(1)
-    first, second = (kind.random(3, 4, rng) for _ in range(2))
-    assert (first.parameters[0] != second.parameters[0]).all()
+    assert kind.initial_bias(3).tolist() == bias
 
 
 @every_kind
@@ -754,10 +497,10 @@ def test_float32_stays_float32(kind, mask):
     X, d_outputs = X.astype(np.float32), d_outputs.astype(np.float32)
     state, d_state = ([a.astype(np.float32) for a in arrays] for arrays in (state, d_state))
     for start, last in [(state, d_state), (None, None)]:
-        trace = layer.forward(X, start, mask)
+        cache = layer.forward(X, start, mask)
         for k1, k2 in [(None, None), (2, 3)]:
-            gradients, dX, d_first = layer.backward(trace, d_outputs, last, k1, k2)
-            found = [trace.X, *trace.states, trace.gates, *gradients, dX, *d_first]
+            gradients, dX, d_first = layer.backward(cache, d_outputs, last, k1, k2)
+            found = [cache.X, *cache.states, cache.gates, *gradients, dX, *d_first]
             assert {a.dtype for a in found} == {np.dtype(np.float32)}
             if start is not None:
                 exact = case.by_hand(mask, k1, k2)
@@ -773,10 +516,10 @@ def test_arguments_are_left_alone(kind, mask, truncation):
     mask = None if mask is None else mask.copy()
     arrays = [*case.arguments, d_outputs, *d_state, *([] if mask is None else [mask])]
     before = [a.copy() for a in arrays]
-    trace = layer.forward(X, state, mask)
-    stored = [*trace.states, trace.gates]
+    cache = layer.forward(X, state, mask)
+    stored = [*cache.states, cache.gates]
     before += [a.copy() for a in stored]
-    _, dX, d_first = layer.backward(trace, d_outputs, d_state, *truncation)
+    _, dX, d_first = layer.backward(cache, d_outputs, d_state, *truncation)
     for a in (dX, *d_first):
         a[:] = 7.0  # what comes out is nobody's memory
     for after, was in zip([*arrays, *stored], before, strict=True):
@@ -787,32 +530,12 @@ def test_arguments_are_left_alone(kind, mask, truncation):
 
 
 @every_kind
-def test_a_trace_can_be_walked_back_twice(kind):
-    layer, X, state, d_outputs, d_state = make_case(kind)
-    trace = layer.forward(X, state, HOLES)
-    (g, dX, d), (g2, dX2, d2) = (layer.backward(trace, d_outputs, d_state) for _ in range(2))
-    for a, b in zip([*g, dX, *d], [*g2, dX2, *d2], strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@every_kind
-def test_without_slopes_from_later_they_are_zero(kind):
-    layer, X, state, d_outputs, d_state = make_case(kind)
-    trace = layer.forward(X, state)
-    (g, dX, d), (g2, dX2, d2) = (
-        layer.backward(trace, d_outputs, last) for last in (None, [0.0 * d for d in d_state])
-    )
-    for a, b in zip([*g, dX, *d], [*g2, dX2, *d2], strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@every_kind
 def test_large_inputs_do_not_overflow(kind):
     layer, X, state, d_outputs, d_state = make_case(kind)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        trace = layer.forward(1e4 * X, state)
-        gradients, dX, d_first = layer.backward(trace, d_outputs, d_state)
-    for a in (*trace.states, *gradients, dX, *d_first):
+        cache = layer.forward(1e4 * X, state)
+        gradients, dX, d_first = layer.backward(cache, d_outputs, d_state)
+    for a in (*cache.states, *gradients, dX, *d_first):
         assert np.isfinite(a).all()
 
 
@@ -838,14 +561,6 @@ def test_with_parameters_keeps_the_kind_and_the_old_layer(kind):
         np.testing.assert_array_equal(old, was)
 
 
-def test_lists_of_numbers_are_arguments():
-    layer = SimpleRNN([[[1.0]], [[0.5]], [0.0]])
-    trace = layer.forward([[[0.5]]], [[[1.0]]], [[True]])
-    assert trace.outputs.tolist() == [[[math.tanh(1.0)]]]
-    _, dX, _ = layer.backward(trace, [[[2.0]]], [[[1.0]]])
-    assert dX[0, 0, 0] == pytest.approx(3 / math.cosh(1) ** 2, rel=1e-15)
-
-
 def test_a_layer_without_formulas_says_so():
     class Empty(SimpleRNN.__base__):
         gate_count = 1
@@ -853,12 +568,12 @@ def test_a_layer_without_formulas_says_so():
     layer = Empty(make_case(SimpleRNN).layer.parameters)
     with pytest.raises(NotImplementedError):
         layer.forward(np.ones((T, N, D)))
-    trace = make_case(SimpleRNN).layer.forward(np.ones((T, N, D)))
+    cache = make_case(SimpleRNN).layer.forward(np.ones((T, N, D)))
     with pytest.raises(NotImplementedError):
-        layer.backward(trace, np.ones((T, N, H)))
+        layer.backward(cache, np.ones((T, N, H)))
 
 
-# Bad input
+# Bad input that no annotation can tell
 
 WX, WH, B = np.ones((D, H)), np.ones((H, H)), np.ones(H)
 
@@ -866,41 +581,17 @@ WX, WH, B = np.ones((D, H)), np.ones((H, H)), np.ones(H)
 @pytest.mark.parametrize(
     ("kind", "parameters", "message"),
     [
-        (SimpleRNN, [], "parameters: expected Wx, Wh and b, got 0 arrays"),
         (SimpleRNN, [WX, WH], "parameters: expected Wx, Wh and b, got 2 arrays"),
-        (SimpleRNN, [WX, WH, B, B], "parameters: expected Wx, Wh and b, got 4 arrays"),
-        (SimpleRNN, [WX, B, B], r"Wh: expected shape \(H, G H\), got \(2,\)"),
-        (SimpleRNN, [WX, WH[:0], B], r"Wh: expected shape \(H, G H\), got \(0, 2\)"),
-        (SimpleRNN, [WX, WH[:1], B], r"Wx: expected shape \(D, 1\), got \(3, 2\)"),
-        (SimpleRNN, [WX, WX, B], r"Wx: expected shape \(D, 3\), got \(3, 2\)"),
+        (SimpleRNN, [WX, B, B], r"Wh: expected shape \(H, GH\), got \(2,\)"),
         (SimpleRNN, [WX, np.ones((2, 3)), B], r"Wh: expected shape \(2, 2\), got \(2, 3\)"),
-        (SimpleRNN, [WX[:0], WH, B], r"Wx: expected shape \(D, 2\), got \(0, 2\)"),
         (SimpleRNN, [WX.T, WH, B], r"Wx: expected shape \(D, 2\), got \(2, 3\)"),
-        # NumPy would broadcast each of these two.
-        (SimpleRNN, [WX, WH, B[:1]], r"b: expected shape \(2,\), got \(1,\)"),
-        (SimpleRNN, [WX, WH, B[np.newaxis]], r"b: expected shape \(2,\), got \(1, 2\)"),
+        (SimpleRNN, [WX, WH, B[:1]], r"b: expected shape \(2,\), got \(1,\)"),  # would broadcast
         (LSTM, [WX, WH, B], r"Wx: expected shape \(D, 8\), got \(3, 2\)"),
-        (GRU, [WX, WH, B], r"Wx: expected shape \(D, 6\), got \(3, 2\)"),
-        (SimpleRNN, [WX.astype(int), WH, B], "Wx: expected float32 or float64, got int64"),
-        (SimpleRNN, [WX, WH.astype(complex), B], "Wh: expected .* float64, got complex128"),
-        (SimpleRNN, [WX, WH, B.astype(np.float16)], "b: expected .* float64, got float16"),
-        (SimpleRNN, [WX * np.nan, WH, B], r"Wx: expected finite numbers, got nan at \(0, 0\)"),
-        (SimpleRNN, [WX, WH * np.inf, B], r"Wh: expected finite numbers, got inf at \(0, 0\)"),
-        (SimpleRNN, [WX, WH, B * np.nan], r"b: expected finite numbers, got nan at \(0,\)"),
+        (SimpleRNN, [WX, WH, B.astype(np.float32)], "b: expected float64 like Wx, got float32"),
         (
-            SimpleRNN,
-            [WX, WH.astype(np.float32), B],
-            "parameters: expected float64 like the parameters, got float32",
-        ),
-        (
-            SimpleRNN,
-            [WX, WH, B.astype(np.float32)],
-            "parameters: expected float64 like the parameters, got float32",
-        ),
-        (
-            SimpleRNN,
-            [WX.astype(np.float32), WH, B],
-            "parameters: expected float32 like the parameters, got float64",
+            GRU,
+            [np.ones((D, 6)), np.ones((H, 6)), np.ones((2, 6))],
+            "b: .* Keras's reset_after=True",
         ),
     ],
 )
@@ -910,137 +601,27 @@ def test_bad_parameters_are_refused(kind, parameters, message):
 
 
 @every_kind
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"inputs": 0}, "inputs: expected a whole number of at least 1, got 0"),
-        ({"inputs": 2.0}, "inputs: expected a whole number of at least 1, got 2.0"),
-        ({"units": 0}, "units: expected a whole number of at least 1, got 0"),
-        ({"units": True}, "units: expected a whole number of at least 1, got True"),
-        ({"rng": 0}, r"rng: expected np.random.default_rng\(seed\), got 0"),
-        ({"dtype": int}, "expected float32 or float64, got int64"),
-    ],
-)
-def test_bad_random_layers_are_refused(kind, changes, message):
-    arguments = {"inputs": 2, "units": 3, "rng": np.random.default_rng(0)}
-    with pytest.raises(ValueError, match=message):
-        kind.random(**(arguments | changes))
-
-
-@every_kind
-@pytest.mark.parametrize(
-    ("X", "message"),
-    [
-        (np.ones((N, D)), r"X: expected shape \(T, N, 3\), got \(4, 3\)"),
-        (np.ones((T, N, H)), r"X: expected shape \(T, N, 3\), got \(6, 4, 2\)"),
-        (np.ones((0, N, D)), r"X: expected shape \(T, N, 3\), got \(0, 4, 3\)"),
-        (np.ones((T, 0, D)), r"X: expected shape \(T, N, 3\), got \(6, 0, 3\)"),
-        (np.ones((T, N, D), int), "X: expected float32 or float64, got int64"),
-        (np.ones((T, N, D), np.float32), "X: expected float64 like the parameters, got float32"),
-        (np.full((T, N, D), np.nan), r"X: expected finite numbers, got nan at \(0, 0, 0\)"),
-    ],
-)
-def test_bad_inputs_are_refused(kind, X, message):
-    with pytest.raises(ValueError, match=message):
-        make_case(kind).layer.forward(X)
-
-
-BAD_STATES = [
-    (np.ones((N, D)), "expected shape (4, 2), got (4, 3)"),
-    (np.ones((1, H)), "expected shape (4, 2), got (1, 2)"),
-    (np.ones(H), "expected shape (4, 2), got (2,)"),
-    (1.0, "expected shape (4, 2), got ()"),
-    (np.ones((N, H), int), "expected float32 or float64, got int64"),
-    (np.ones((N, H), np.float32), "expected float64 like the parameters, got float32"),
-    (np.full((N, H), np.nan), "expected finite numbers, got nan at (0, 0)"),
-]
-
-
-@every_kind
-@pytest.mark.parametrize(("wrong", "message"), BAD_STATES)
-def test_bad_states_are_refused(kind, wrong, message):
-    layer, X, state, d_outputs, d_state = make_case(kind)
-    trace = layer.forward(X)
-    for place in range(kind.state_count):
-        bad, bad_slopes = list(state), list(d_state)
-        bad[place] = bad_slopes[place] = wrong
-        with pytest.raises(ValueError, match=f"^state: {re.escape(message)}"):
-            layer.forward(X, bad)
-        with pytest.raises(ValueError, match=f"^d_state: {re.escape(message)}"):
-            layer.backward(trace, d_outputs, bad_slopes)
-
-
-@every_kind
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_wrong_number_of_states_is_refused(kind, change):
     layer, X, _, d_outputs, _ = make_case(kind)
-    trace, right = layer.forward(X), kind.state_count
+    cache, right = layer.forward(X), kind.state_count
     wrong = [np.zeros((N, H))] * (right + change)
     message = f"state: expected {right} arrays, got {right + change}"
     with pytest.raises(ValueError, match=f"^{message}"):
         layer.forward(X, wrong)
     with pytest.raises(ValueError, match=f"^d_{message}"):
-        layer.backward(trace, d_outputs, wrong)
+        layer.backward(cache, d_outputs, wrong)
 
 
 @every_kind
-@pytest.mark.parametrize(
-    ("mask", "got"),
-    [
-        (np.ones((T, N), int), "int64 (6, 4)"),
-        (np.ones((T, N)), "float64 (6, 4)"),
-        (np.ones((N, T), bool), "bool (4, 6)"),
-        (np.ones(T, bool), "bool (6,)"),
-        (np.ones((T, 1), bool), "bool (6, 1)"),
-        (np.ones((1, N), bool), "bool (1, 4)"),
-        (np.ones((T, N, 1), bool), "bool (6, 4, 1)"),
-        (np.ones((T + 1, N), bool), "bool (7, 4)"),
-        (True, "bool ()"),
-    ],
-)
-def test_bad_masks_are_refused(kind, mask, got):
-    message = re.escape(f"mask: expected bool (6, 4), got {got}")
-    with pytest.raises(ValueError, match=message):
-        make_case(kind).layer.forward(np.ones((T, N, D)), mask=mask)
+@pytest.mark.parametrize(("k1", "k2"), [(3, 2), (T + 2, T + 1), (None, 3), (None, T)])
+def test_walks_shorter_than_the_steps_between_them_are_refused(kind, k1, k2):
+    with pytest.raises(ValueError, match=f"^k2: expected .* at least k1, {k1}, got {k2}$"):
+        make_case(kind).by_hand(None, k1, k2)
 
 
-@every_kind
-@pytest.mark.parametrize(
-    ("d_outputs", "message"),
-    [
-        (np.ones((N, H)), "expected shape (6, 4, 2), got (4, 2)"),
-        (np.ones((T, N, D)), "expected shape (6, 4, 2), got (6, 4, 3)"),
-        (np.ones((1, N, H)), "expected shape (6, 4, 2), got (1, 4, 2)"),
-        (1.0, "expected shape (6, 4, 2), got ()"),
-        (np.ones((T, N, H), int), "expected float32 or float64, got int64"),
-        (np.ones((T, N, H), np.float32), "expected float64 like the parameters, got float32"),
-        (np.full((T, N, H), np.inf), "expected finite numbers, got inf at (0, 0, 0)"),
-    ],
-)
-def test_bad_output_slopes_are_refused(kind, d_outputs, message):
-    layer, X, *_ = make_case(kind)
-    with pytest.raises(ValueError, match=f"^d_outputs: {re.escape(message)}"):
-        layer.backward(layer.forward(X), d_outputs)
-
-
-@every_kind
-@pytest.mark.parametrize(
-    ("k1", "k2", "message"),
-    [
-        (0, None, "k1: expected a whole number of at least 1, got 0"),
-        (-1, 3, "k1: expected a whole number of at least 1, got -1"),
-        (2.0, 3, "k1: expected a whole number of at least 1, got 2.0"),
-        (True, 3, "k1: expected a whole number of at least 1, got True"),
-        ("2", 3, "k1: expected a whole number of at least 1, got '2'"),
-        (1, 0, "k2: expected a whole number of at least 1, got 0"),
-        (3, 2, "k2: expected a whole number of at least 3, got 2"),
-        (T + 2, T + 1, "k2: expected a whole number of at least 8, got 7"),
-        (2, 3.0, "k2: expected a whole number of at least 2, got 3.0"),
-        (None, 3, "k1: expected a whole number, since k2 is 3, got None"),
-        (None, T, "k1: expected a whole number, since k2 is 6, got None"),
-    ],
-)
-def test_bad_truncations_are_refused(kind, k1, k2, message):
-    case = make_case(kind)
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        case.by_hand(None, k1, k2)
+@pytest.mark.parametrize("shape", [(T, N), (1, N, H), (T, N, D)])
+def test_gradients_of_other_sequences_are_refused(shape):
+    layer, X, *_ = make_case(SimpleRNN)
+    with pytest.raises(ValueError, match=rf"^d_outputs: expected shape \({T}, {N}, {H}\)"):
+        layer.backward(layer.forward(X), np.ones(shape))

@@ -106,7 +106,7 @@ def test_a_batch_with_penalties_and_dropout_three_ways(kind):
     rates, (_, X, T, _) = (0.2, 0.5, 0.5), masked_case(["relu", "relu", "identity"])
     random = np.random.default_rng(5)
     network = kind.random([4, 6, 5, 3], ["relu", "relu", "identity"], random, 0.7)
-    loss = fast.softmax_cross_entropy if kind is FastNetwork else losses.softmax_cross_entropy
+    loss = fast.softmax_cross_entropy_inplace if kind is FastNetwork else losses.softmax_cross_entropy
     trainer = Trainer(network, loss, optimizers.SGD(), 3, dropout=rates, **PENALTY)
     rng = np.random.default_rng(3)
     masks = [dropout_mask((5, D), rate, rng) for D, rate in zip((4, 6, 5), rates, strict=True)]
@@ -162,7 +162,7 @@ def test_fast_gradients_are_the_tapes(dtype, tolerance):
         X, T = rng.normal(size=(n, 40)), np.eye(5, dtype=dtype)[rng.integers(0, 5, n)]
         X[:, rng.random(40) < 0.5] = 0
         X, masks = X.astype(dtype), [dropout_mask((n, D), 0.3, rng, dtype) for D in (40, 30, 20)]
-        value, hand = network.loss_and_gradients(fast.softmax_cross_entropy, X, T, masks)
+        value, hand = network.loss_and_gradients(fast.softmax_cross_entropy_inplace, X, T, masks)
 
         def by_tensorflow(*parameters, X=X, T=T, masks=masks):
             return cross_entropy(tf_forward(activations, parameters, X, masks), T)
@@ -254,7 +254,7 @@ def test_three_epochs_are_those_of_keras(kind, optimizer, options):
     start = [p.copy() for p in network.parameters]
     X, T = rng.random((IMAGES, SIDE * SIDE)), np.eye(CLASSES)[rng.integers(0, CLASSES, IMAGES)]
     X *= rng.random(SIDE * SIDE) < 0.6
-    loss = fast.softmax_cross_entropy if kind is FastNetwork else losses.softmax_cross_entropy
+    loss = fast.softmax_cross_entropy_inplace if kind is FastNetwork else losses.softmax_cross_entropy
     trainer = Trainer(network, loss, mine(), 4, 5, **OPTIONS[options])
     history = trainer.fit(X, T, 3)
     theirs, weights = keras_run(

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from sequences import MASKS, H, N, T, every_kind, every_loss, every_mask, make_case
+from sequences import MASKS, N, T, every_kind, every_loss, every_mask, make_case
 
-from backprop import gradcheck, losses
 from backprop.recurrent import GRU, LSTM, SimpleRNN
 
 pytestmark = pytest.mark.tensorflow
@@ -12,12 +11,11 @@ pytestmark = pytest.mark.tensorflow
 tf = pytest.importorskip("tensorflow")
 from backprop import tensorflow_twin  # noqa: E402
 
-TRUNCATIONS = [(1, 1), (1, 3), (1, T), (2, 2), (2, 3), (3, 3), (3, 5), (4, 4), (4, 5), (4, T + 3)]
-TRUNCATIONS += [(T, T), (T + 1, T + 1), (T + 1, T + 4)]
+TRUNCATIONS = [(1, 1), (1, 3), (2, 3), (3, 3), (4, 5), (4, T + 3), (T + 1, T + 4)]
 
 
-def keras_layer(layer):
-    """Return Keras's layer with the same weights."""
+def keras_layer(layer, with_weights=True):
+    """Return Keras's layer of the same kind, with the same weights or its own."""
     make = {
         SimpleRNN: tf.keras.layers.SimpleRNN,
         LSTM: tf.keras.layers.LSTM,
@@ -26,7 +24,8 @@ def keras_layer(layer):
     Wx, Wh, _ = layer.parameters
     keras = make(len(Wh), return_sequences=True, return_state=True, dtype=Wx.dtype.name)
     keras.build((None, None, len(Wx)))
-    keras.set_weights(layer.parameters)
+    if with_weights:
+        keras.set_weights(layer.parameters)
     return keras
 
 
@@ -96,10 +95,6 @@ def keras_gradients(case, mask):
     return tape.gradient(value, [*keras.trainable_variables, *watched])
 
 
-def names_of(case):
-    return ["Wx", "Wh", "b", "X", "h", "c"][: len(case.arguments)]
-
-
 def assert_same(mine, others):
     for a, b in zip(mine, others, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
@@ -112,30 +107,12 @@ def assert_same(mine, others):
 @every_kind
 def test_states_are_keras_states(kind, mask):
     layer, X, state, _, _ = make_case(kind)
-    trace = layer.forward(X, state, mask)
+    cache = layer.forward(X, state, mask)
     outputs, last = keras_forward(keras_layer(layer), X, state, mask)
-    shown = np.where(has_begun(mask), trace.outputs, 0)
+    shown = np.where(has_begun(mask), cache.outputs, 0)
     np.testing.assert_allclose(shown, outputs, rtol=0, atol=1e-14)
-    for mine, other in zip(trace.states, last, strict=True):
+    for mine, other in zip(cache.states, last, strict=True):
         np.testing.assert_allclose(mine[-1], other, rtol=0, atol=1e-14)
-
-
-@every_kind
-def test_the_initial_state_is_zero_as_in_keras(kind):
-    case = make_case(kind)
-    outputs, *_ = keras_layer(case.layer)(case.X.transpose(1, 0, 2))
-    mine = case.layer.forward(case.X).outputs
-    np.testing.assert_allclose(mine, outputs.numpy().transpose(1, 0, 2), rtol=0, atol=1e-14)
-
-
-@every_mask
-@every_kind
-def test_states_are_those_of_the_formulas_in_tensorflow(kind, mask):
-    layer, X, state, _, _ = make_case(kind)
-    trace = layer.forward(X, state, mask)
-    for t, states in enumerate(tf_steps(kind, layer.parameters, X, state, mask)):
-        for mine, other in zip(trace.states, states, strict=True):
-            np.testing.assert_allclose(mine[t + 1], other, rtol=0, atol=1e-14)
 
 
 # Gradients
@@ -144,53 +121,11 @@ def test_states_are_those_of_the_formulas_in_tensorflow(kind, mask):
 @every_loss
 @every_mask
 @every_kind
-def test_gradients_by_hand_by_keras_by_central_differences(kind, mask, loss):
+def test_gradients_by_hand_by_keras_by_the_tape(kind, mask, loss):
     case = make_case(kind, loss)
+    assert_same(case.by_hand(mask), tape_gradients(case, mask))
     case = case._replace(d_outputs=case.d_outputs * has_begun(mask))
-    numerical = gradcheck.numerical_gradients(case.value(mask), *case.arguments)
-    gradcheck.agreement(names_of(case), case.by_hand(mask), keras_gradients(case, mask), numerical)
-
-
-@every_loss
-@every_mask
-@every_kind
-def test_gradients_by_hand_by_the_tape_by_central_differences(kind, mask, loss):
-    case = make_case(kind, loss)
-    numerical = gradcheck.numerical_gradients(case.value(mask), *case.arguments)
-    tape = tape_gradients(case, mask)
-    gradcheck.agreement(names_of(case), case.by_hand(mask), tape, numerical)
-
-
-@pytest.mark.parametrize(
-    "sizes", [(1, 4, 3, 2), (6, 1, 3, 2), (6, 4, 1, 2), (6, 4, 3, 1), (1, 1, 1, 1)]
-)
-@every_kind
-def test_single_steps_examples_inputs_and_units(kind, sizes):
-    case = make_case(kind, sizes=sizes)
-    assert_same(case.by_hand(), keras_gradients(case, None))
-
-
-@every_mask
-@every_kind
-def test_a_class_for_each_sequence_and_a_number_for_each_step(kind, mask):
-    layer, X, state, _, _ = make_case(kind)
-    classes, numbers = np.eye(H)[[0, 1, 1, 0]], np.random.default_rng(2).normal(size=(T, N, H))
-    steps = np.ones((T, N, 1)) if mask is None else mask[..., np.newaxis]
-    trace = layer.forward(X, state, mask)
-    _, d_last = losses.softmax_cross_entropy(trace.outputs[-1], classes)
-    d_outputs = steps * (trace.outputs - numbers) / N
-    gradients, dX, d_first = layer.backward(
-        trace, d_outputs, [d_last, *[np.zeros((N, H))] * (kind.state_count - 1)]
-    )
-
-    def by_tensorflow(*arguments):
-        Wx, Wh, b, X, *state = arguments
-        outputs = [s[0] for s in tf_steps(kind, (Wx, Wh, b), X, state, mask)]
-        error = tf.reduce_sum(steps * tf.square(tf.stack(outputs) - numbers)) / (2 * N)
-        return error + tensorflow_twin.LOSSES["softmax_cross_entropy"](outputs[-1], classes)
-
-    tape = tensorflow_twin.tape_gradients(by_tensorflow, *layer.parameters, X, *state)
-    assert_same([*gradients, dX, *d_first], tape)
+    assert_same(case.by_hand(mask), keras_gradients(case, mask))
 
 
 # Truncation
@@ -203,14 +138,6 @@ def test_a_class_for_each_sequence_and_a_number_for_each_step(kind, mask):
 def test_truncated_gradients_are_those_of_stopped_gradients(kind, mask, k1, k2):
     case = make_case(kind)
     assert_same(case.by_hand(mask, k1, k2), tape_gradients(case, mask, k1, k2))
-
-
-@pytest.mark.parametrize("loss", ["many-to-one", "final state"])
-@pytest.mark.parametrize(("k1", "k2"), [(T, T), (3, T), (T + 1, T + 1)])
-@every_kind
-def test_truncated_gradients_of_late_losses(kind, k1, k2, loss):
-    case = make_case(kind, loss)
-    assert_same(case.by_hand(None, k1, k2), tape_gradients(case, None, k1, k2))
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 6])
@@ -232,15 +159,13 @@ def test_truncated_gradients_are_those_of_keras_on_chunks(kind, mask, k):
     assert_same(case.by_hand(mask, k, k)[:3], total)
 
 
-# Starting weights and float32
+# Initial weights and float32
 
 
 @every_kind
-def test_starting_weights_are_like_keras(kind):
+def test_initial_weights_are_like_keras(kind):
     layer = kind.random(40, 30, np.random.default_rng(0))
-    make = {SimpleRNN: tf.keras.layers.SimpleRNN, LSTM: tf.keras.layers.LSTM}.get(kind)
-    keras = (make or (lambda units: tf.keras.layers.GRU(units, reset_after=False)))(30)
-    keras.build((None, None, 40))
+    keras = keras_layer(layer, with_weights=False)
     theirs = keras.get_weights()
     assert [p.shape for p in layer.parameters] == [p.shape for p in theirs]
     for Wx, Wh, _ in (layer.parameters, theirs):
@@ -255,9 +180,9 @@ def test_float32(kind, mask):
     layer, X, state, *_ = make_case(kind)
     parameters = [p.astype(np.float32) for p in layer.parameters]
     X, state = X.astype(np.float32), [s.astype(np.float32) for s in state]
-    trace = layer.with_parameters(parameters).forward(X, state, mask)
+    cache = layer.with_parameters(parameters).forward(X, state, mask)
     outputs, last = keras_forward(keras_layer(layer.with_parameters(parameters)), X, state, mask)
-    shown = np.where(has_begun(mask), trace.outputs, np.float32(0))
-    for mine, other in zip([shown, *(s[-1] for s in trace.states)], [outputs, *last], strict=True):
+    shown = np.where(has_begun(mask), cache.outputs, np.float32(0))
+    for mine, other in zip([shown, *(s[-1] for s in cache.states)], [outputs, *last], strict=True):
         assert mine.dtype == other.numpy().dtype == np.float32
         np.testing.assert_allclose(mine, other, rtol=0, atol=1e-6)
