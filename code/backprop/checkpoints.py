@@ -23,6 +23,8 @@ def write(file: str | Path, state: Mapping[str, Any]) -> None:
     ------
     FileNotFoundError
         If the folder does not exist.
+    ValueError
+        If there is anything else in `state`.
     """
     arrays: dict[str, Any] = {}
 
@@ -30,6 +32,8 @@ def write(file: str | Path, state: Mapping[str, Any]) -> None:
         """Return what stands in the text for a value that JSON does not know."""
         if isinstance(value, np.generic):
             return value.item()
+        if not isinstance(value, np.ndarray) or value.dtype.hasobject:
+            raise ValueError(f"state: expected numbers, texts and arrays, got {value!r}")
         name = f"array_{len(arrays)}"
         arrays[name] = value
         return {"array": name}

@@ -50,7 +50,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __post_init__(self) -> None:
         """Hold the fields to their annotations and to each other."""
-        super().__post_init__()
+        check_fields(self)
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(f"values: expected {len(self.boundaries) + 1}, got {len(self.values)}")
         if list(self.boundaries) != sorted(set(self.boundaries)):
@@ -112,7 +112,7 @@ class CosineDecay(LearningRateSchedule):
 
     def __post_init__(self) -> None:
         """Hold the fields to their annotations and to each other."""
-        super().__post_init__()
+        check_fields(self)
         if self.warmup_target is None and self.warmup_steps:
             raise ValueError("warmup_target: expected the rate that a warm-up leads to, got None")
 

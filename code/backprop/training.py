@@ -291,10 +291,9 @@ class Trainer:
             raise ValueError(f"not the state of a run: expected {', '.join(mine)}")
         theirs, ours = state["settings"], mine["settings"]
         for name in ours | theirs:
-            if (name in theirs, theirs.get(name)) != (name in ours, ours.get(name)):
-                raise ValueError(
-                    f"a run with {name} {theirs.get(name)!r}, and this one has {ours.get(name)!r}"
-                )
+            one, other = (found.get(name, "no such setting") for found in (theirs, ours))
+            if one != other:
+                raise ValueError(f"a run with {name} {one!r}, and this one has {other!r}")
         done, made = len(state["history"]), len(self.history)
         if done < made:
             raise ValueError(f"a run of {done} epochs, and this one has made {made}")
