@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_optimizers import TABLE
 
-from backprop import checkpoints, fast, losses, optimizers
+from backprop import checkpoints, fast, losses, npz, optimizers
 from backprop.augmentation import Augmentation
 from backprop.fast import FastNetwork
 from backprop.metrics import accuracy
@@ -24,7 +24,7 @@ from backprop.training import Trainer
 EPOCHS = 5
 
 
-def data(n=11, D=4, seed=0):
+def data(n, D, seed):
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, D)), np.eye(3)[rng.integers(0, 3, n)]
 
@@ -47,8 +47,12 @@ def make(optimizer=None, seed=7, kind=Network, sizes=(4, 5, 3), first="relu", dt
 
 
 def fit(trainer, epochs, checkpoint=None):
-    D = len(trainer.network.parameters[0])
-    trainer.fit(*data(D=D), epochs, validation=data(6, D, seed=1), checkpoint=checkpoint)
+    network = trainer.network
+    examples, validation = (
+        [a.astype(network.dtype) for a in data(n, len(network.parameters[0]), seed)]
+        for n, seed in [(11, 0), (6, 1)]
+    )
+    trainer.fit(*examples, epochs, validation=validation, checkpoint=checkpoint)
     return trainer
 
 
@@ -57,11 +61,13 @@ def everything(trainer):
     optimizer = trainer.optimizer
     return {
         "parameters": [p.tolist() for p in trainer.network.parameters],
-        "best": [p.tolist() for p in trainer.best],
+        "best": [(p.tolist(), p.dtype) for p in trainer.best],
         "best_epoch": trainer.best_epoch,
         "history": [dict(record) for record in trainer.history],
         "iterations": optimizer.iterations,
-        "slots": [{name: a.tolist() for name, a in slots.items()} for slots in optimizer.state],
+        "slots": [
+            {n: (a.tolist(), a.dtype) for n, a in slots.items()} for slots in optimizer.state
+        ],
         "rng": trainer.rng.bit_generator.state,
     }
 
@@ -87,6 +93,7 @@ RUNS = {e.make.__name__: lambda e=e: make(e.make(CosineDecay(0.1, 14))) for e in
         augment=Augmentation(15, 0.1, 0.1, 2, 30, 5, group=3), sizes=(28 * 28, 5, 3)
     ),
     "all": everything_in,
+    "float32": lambda: make(optimizers.Adam(0.1), dtype=np.float32),
     "numbers of NumPy": lambda: make(
         optimizers.SGD(np.float32(0.1)),
         np.int64(3),
@@ -185,24 +192,6 @@ def test_a_folder_that_does_not_exist_is_noticed_before_the_first_epoch(tmp_path
     assert trainer.optimizer.iterations == 0
 
 
-@pytest.mark.parametrize("function", ["os.replace", "numpy.savez"])
-def test_a_checkpoint_is_written_whole_or_not_at_all(file, monkeypatch, function):
-    def fails(stream, *args, **arrays):
-        if arrays:
-            stream.write(b"half of it")
-        raise OSError("the disk is full")
-
-    fit(make(), 2, file)
-    old = file.read_bytes()
-    with monkeypatch.context() as patch:
-        patch.setattr(function, fails)
-        with pytest.raises(OSError, match="the disk is full"):
-            fit(make(), 4, file)
-    assert file.read_bytes() == old
-    assert everything(fit(make(), EPOCHS, file)) == everything(fit(make(), EPOCHS))
-    assert [f.name for f in file.parent.iterdir()] == ["run.npz"]
-
-
 # States
 
 
@@ -216,15 +205,6 @@ def test_a_state_is_a_copy_when_it_is_taken_and_when_it_is_restored():
     assert everything(fit(other, 4)) == everything(trainer)
     third.restore(state)  # which the run of the other one has not changed
     assert everything(third) == before
-
-
-def test_float32_stays_float32(file):
-    X, T = (a.astype(np.float32) for a in data())
-    make(optimizers.Adam(), dtype="f").fit(X, T, 1, validation=(X, T), checkpoint=file)
-    trainer = make(optimizers.Adam(), dtype=np.float32)
-    trainer.restore(checkpoints.read(file))
-    arrays = [*trainer.network.parameters, *trainer.best, *trainer.optimizer.state[0].values()]
-    assert {a.dtype for a in arrays} == {np.dtype(np.float32)}
 
 
 def test_what_is_written_is_read(file):
@@ -250,28 +230,27 @@ def test_what_is_written_is_read(file):
 
 def assert_refused(trainer, file, message):
     before = everything(trainer)
-    X, T = (a.astype(trainer.network.dtype) for a in data())
     with pytest.raises(ValueError, match=message):
-        trainer.fit(X, T, 9, checkpoint=file)
+        fit(trainer, 9, file)
     assert everything(trainer) == before
 
 
 OTHERS = {
-    "network": lambda: make(optimizers.Adam(0.1), kind=FastNetwork),
-    "parameters": lambda: make(optimizers.Adam(0.1), sizes=(4, 6, 3)),
-    "parameters 'float64": lambda: make(optimizers.Adam(0.1), dtype=np.float32),
-    "activations": lambda: make(optimizers.Adam(0.1), first="tanh"),
-    "optimizer": lambda: make(optimizers.AdamW(0.1)),
-    "optimizer.learning_rate": lambda: make(optimizers.Adam(0.2)),
-    "optimizer.beta_1": lambda: make(optimizers.Adam(0.1, beta_1=0.8)),
-    "seed": lambda: make(optimizers.Adam(0.1), seed=8),
-    "batch_size": lambda: make(optimizers.Adam(0.1), batch_size=5),
-    "l1": lambda: make(optimizers.Adam(0.1), l1=0.5),
-    "l2": lambda: make(optimizers.Adam(0.1), l2=0.5),
-    "dropout": lambda: make(optimizers.Adam(0.1), dropout=(0.2, 0.5)),
-    "loss": lambda: make(optimizers.Adam(0.1), loss=fast.softmax_cross_entropy_inplace),
-    "augment": lambda: make(optimizers.Adam(0.1), augment=noise),
-    "metric": lambda: make(optimizers.Adam(0.1), metric=accuracy),
+    "network": {"kind": FastNetwork},
+    "activations": {"first": "tanh"},
+    "parameters 'float64": {"dtype": np.float32},
+    "parameters": {"sizes": (4, 6, 3)},
+    "optimizer": {"optimizer": optimizers.AdamW(0.1)},
+    "optimizer.learning_rate": {"optimizer": optimizers.Adam(0.2)},
+    "optimizer.beta_1": {"optimizer": optimizers.Adam(0.1, beta_1=0.8)},
+    "seed": {"seed": 8},
+    "batch_size": {"batch_size": 5},
+    "l1": {"l1": 0.5},
+    "l2": {"l2": 0.5},
+    "dropout": {"dropout": (0.2, 0.5)},
+    "loss": {"loss": fast.softmax_cross_entropy_inplace},
+    "augment": {"augment": noise},
+    "metric": {"metric": accuracy},
 }
 
 
@@ -279,7 +258,7 @@ OTHERS = {
 def test_a_run_with_other_settings_is_refused(file, name):
     fit(make(optimizers.Adam(0.1)), 1, file)
     message = rf"run\.npz: a run with {name} .*, and this one has .*; name another file"
-    assert_refused(OTHERS[name](), file, message)
+    assert_refused(make(**{"optimizer": optimizers.Adam(0.1)} | OTHERS[name]), file, message)
 
 
 def test_a_state_with_a_setting_too_few_or_too_many_is_refused():
@@ -317,20 +296,8 @@ class Halved:
         return self.schedule(t) / 2
 
 
-@dataclass
-class Table:
-    rates: object
-
-    def __call__(self, t):
-        return float(self.rates[t])
-
-
-def with_default(t, rates=(0.1, 0.2)):
-    return rates[t % 2]
-
-
-def plain(t):
-    return 0.1
+def table(t, rates=(0.1, 0.2)):
+    return float(rates[t % 2])
 
 
 RATES = np.linspace(0.1, 0.2, 2000)
@@ -346,43 +313,30 @@ def test_settings_are_numbers_and_texts():
         "rate.schedule.warmup_target": None,
         "rate.schedule.warmup_steps": 0,
     }
-    assert checkpoints.describe("f", partial(with_default, 1, rates=np.array([[0.5, 2.5]]))) == {
+    assert checkpoints.describe("f", partial(table, 1, more=np.array([[0.5]]))) == {
         "f": "functools.partial",
-        "f.function": "test_checkpoints.with_default",
+        "f.function": "test_checkpoints.table",
         "f.function.rates": "2 entries",
         "f.function.rates.0": 0.1,
         "f.function.rates.1": 0.2,
         "f.0": 1,
-        "f.rates": "1 entries",
-        "f.rates.0": "2 entries",
-        "f.rates.0.0": 0.5,
-        "f.rates.0.1": 2.5,
+        "f.more": "1 entries",
+        "f.more.0": "1 entries",
+        "f.more.0.0": 0.5,
     }
-    assert checkpoints.describe("f", optimizers.SGD(0.5)) == {
-        "f": "backprop.optimizers.SGD",
-        "f.learning_rate": 0.5,
-    }
+    description = {"f": "backprop.optimizers.SGD", "f.learning_rate": 0.5}
+    assert checkpoints.describe("f", optimizers.SGD(0.5)) == description
 
 
 @pytest.mark.parametrize(
     ("one", "other", "name"),
     [
-        (
-            PiecewiseConstantDecay([500], [0.1, 0.01]),
-            PiecewiseConstantDecay([400], [0.1, 0.01]),
-            ".*",
-        ),
-        (CosineDecay(0.1, 500), CosineDecay(0.1, 501), r"learning_rate\.decay_steps 500"),
+        (PiecewiseConstantDecay([5], [0.1, 0.2]), PiecewiseConstantDecay([4], [0.1, 0.2]), ".* 5"),
         (CosineDecay(0.1, 500), 0.1, "learning_rate 'backprop.schedules.CosineDecay'"),
         (Halved(CosineDecay(0.3, 5)), Halved(CosineDecay(0.4, 5)), r".*initial_learning_rate 0\.3"),
-        (Table(RATES), Table(CHANGED), r"learning_rate\.rates\.15 "),
-        (Table([0.1] * 99), Table([0.1] * 98), "learning_rate.rates '99 entries'"),
-        (
-            partial(with_default),
-            partial(with_default, rates=[0.1] * 9),
-            "learning_rate.rates 'no such",
-        ),
-        (plain, partial(plain), "learning_rate 'test_checkpoints.plain'"),
+        (partial(table, rates=RATES), partial(table, rates=CHANGED), r"learning_rate\.rates\.15 "),
+        (partial(table), partial(table, rates=[0.1] * 9), "learning_rate.rates 'no such setting'"),
+        (table, partial(table), "learning_rate 'test_checkpoints.table'"),
     ],
 )
 def test_schedules_are_compared_by_value(file, one, other, name):
@@ -415,10 +369,7 @@ def with_object(t, lock=Noise()):  # noqa: B008
         ({"optimizer": optimizers.SGD(lambda t: 0.1)}, "optimizer.learning_rate"),
         ({"optimizer": optimizers.SGD(closure(0.1))}, "optimizer.learning_rate"),
         ({"optimizer": optimizers.SGD(partial(lambda t: 0.1))}, "optimizer.learning_rate.function"),
-        ({"optimizer": optimizers.SGD(Halved(closure(0.1)))}, "optimizer.learning_rate.schedule"),
         ({"optimizer": optimizers.SGD(with_object)}, "optimizer.learning_rate.lock"),
-        ({"optimizer": optimizers.SGD([0.1].__getitem__)}, "optimizer.learning_rate"),
-        ({"loss": lambda Y, T: losses.huber(Y, T)}, "loss"),
         ({"augment": Noise()}, "augment"),
         ({"augment": Noise().method}, "augment"),
     ],
@@ -436,65 +387,32 @@ def test_what_cannot_be_told_apart_is_refused_before_the_first_epoch(file, setti
 
 
 @pytest.mark.parametrize(
-    "write",
-    [
-        lambda file: file.write_bytes(b""),
-        lambda file: file.write_text("text"),
-        lambda file: make().network.save(file),
-        lambda file: np.savez(file, state=np.array("text")),
-        lambda file: np.savez(file, state=np.array("[5]")),
-        lambda file: np.savez(file, state=np.array("{}")),
-        lambda file: np.savez(file, state=np.array('{"array": []}')),
-        lambda file: np.savez(file, state=np.array([{}], object)),
-        lambda file: file.mkdir(),
-    ],
-    ids=["empty", "text", "network", "no json", "list", "dict", "reference", "pickle", "folder"],
+    "text", ["text", "[5]", "5", "{}", '{"array": []}', '{"array": "array_0"}', '{"settings": {}}']
 )
-def test_a_foreign_file_is_refused(file, write):
-    write(file)
-    message = r"run\.npz: (cannot be read|not a checkpoint|not the state of a run)"
+def test_a_foreign_file_is_refused(file, text):
+    np.savez(file, state=np.array(text))
+    message = r"run\.npz: (not a checkpoint|not the state of a run)"
     assert_refused(fit(make(), 2), file, message)
 
 
-class Code:
-    """Is run when a pickle of it is read."""
-
-    def __init__(self, file):
-        self.file = file
-
-    def __reduce__(self):
-        return Path.touch, (self.file,)
-
-
-def test_no_code_in_a_file_is_run_and_no_array_may_be_missing(file):
-    trainer = fit(make(optimizers.Adam(0.1)), 2)
-    checkpoints.write(file, trainer.state())
-    with np.load(file) as saved:
-        arrays = dict(saved)
+def test_a_file_without_one_of_its_arrays_is_refused(file):
+    trainer = fit(make(optimizers.Adam(0.1)), 2, file)
+    arrays = npz.read(file)
     assert len(arrays) == 1 + 4 + 4 + 2 * 4
-    np.savez(file, **arrays, more=np.array(Code(file.with_name("it ran")), object))
-    assert_refused(trainer, file, "cannot be read .*pickle")
-    assert not file.with_name("it ran").exists()
     for missing in arrays:
-        np.savez(file, **{name: a for name, a in arrays.items() if name != missing})
-        assert_refused(trainer, file, "not a checkpoint")
+        npz.write(file, **{name: a for name, a in arrays.items() if name != missing})
+        assert_refused(trainer, file, r"run\.npz: not a checkpoint \(KeyError")
 
 
-def test_a_file_that_was_cut_off_or_damaged_is_refused_or_the_damage_does_not_matter(file):
+def test_a_damaged_file_is_refused_or_the_damage_does_not_matter(file):
     trainer, other = fit(make(), 2, file), fit(make(), 1)
     whole, before, after = file.read_bytes(), everything(other), everything(trainer)
-    for length in range(0, len(whole), 397):
-        file.write_bytes(whole[:length])
-        assert_refused(trainer, file, "cannot be read")
-    refused = 0
     for place in range(0, len(whole), 29):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
         try:
             other.restore(checkpoints.read(file))
         except ValueError:
-            refused += 1
             assert everything(other) == before
         else:
             assert everything(other) == after
             other = fit(make(), 1)
-    assert refused > len(whole) / 29 / 2
