@@ -14,7 +14,7 @@ from time import perf_counter, process_time
 import numpy as np
 from workers import peak_memory
 
-from backprop import datasets, fast, losses, optimizers, training
+from backprop import datasets, fast, losses, metrics, optimizers, training
 from backprop.network import Network
 
 SIZES = [784, 300, 100, 10]
@@ -67,7 +67,7 @@ class FastSteps:
         self._step(X[:, self.order], targets(y))
 
     def epoch(self):
-        for rows in datasets.batches(len(self.X), BATCH, self.rng):
+        for rows in training.batches(len(self.X), BATCH, self.rng):
             self._step(self.X.take(rows, axis=0), self.T.take(rows, axis=0))
         return len(self.X)
 
@@ -183,7 +183,7 @@ class TensorFlowSteps(TensorFlow):
         self.images, self.digits, self.rng = X, y, np.random.default_rng(1)
 
     def epoch(self):
-        for rows in datasets.batches(len(self.images), BATCH, self.rng):
+        for rows in training.batches(len(self.images), BATCH, self.rng):
             self.step(self.images.take(rows, axis=0), self.digits[rows])
         return len(self.images)
 
@@ -273,7 +273,7 @@ class JaxSteps(Jax):
         self.images, self.digits = X, y.astype(np.int32)
 
     def epoch(self):
-        for rows in datasets.batches(len(self.images), BATCH, self.rng):
+        for rows in training.batches(len(self.images), BATCH, self.rng):
             self.step(self.images.take(rows, axis=0), self.digits[rows])
         for p in self.parameters:
             p.block_until_ready()
@@ -352,7 +352,7 @@ class PerExample:
 
     def epoch(self, share=1.0):
         n = max(BATCH, int(len(self.X) * share))
-        for rows in islice(datasets.batches(len(self.X), BATCH, self.rng), n // BATCH):
+        for rows in islice(training.batches(len(self.X), BATCH, self.rng), n // BATCH):
             self.update([(self.X[i], self.y[i]) for i in rows])
         return n // BATCH * BATCH
 
@@ -472,7 +472,7 @@ class Entry:
         y = np.load(self.folder / "y.npy")
         network = Network([np.array(p) for p in self.contender.trained()], ACTIVATIONS)
         outputs = network.forward(np.load(self.folder / "X.npy"))[-1]
-        accuracy = training.accuracy(outputs, targets(y))
+        accuracy = metrics.accuracy(outputs, targets(y))
         if not accuracy > least_accuracy:
             raise RuntimeError(f"has learned too little: accuracy {accuracy:.3f}")
         return peak, accuracy

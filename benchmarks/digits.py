@@ -25,7 +25,7 @@ from time import perf_counter
 import numpy as np
 from workers import peak_memory
 
-from backprop import datasets, fast, optimizers, schedules, training
+from backprop import datasets, fast, metrics, optimizers, schedules, training
 from backprop.augmentation import Augmentation
 
 FOLDER = Path("build/digits")
@@ -67,7 +67,7 @@ def trainer(settings, seed, n):
         [784, 300, 100, 10], ["relu", "relu", "identity"], rng, "he", np.float32
     )
     updates = settings["epochs"] * n // 100
-    rate = schedules.cosine_decay(settings["learning_rate"], updates)
+    rate = schedules.CosineDecay(settings["learning_rate"], updates)
     augment = settings.get("augment")
     return training.Trainer(
         network,
@@ -77,7 +77,7 @@ def trainer(settings, seed, n):
         l2=settings.get("l2", 0.0),
         dropout=settings.get("dropout", ()),
         augment=augment and Augmentation(**augment),
-        metric=training.accuracy,
+        metric=metrics.accuracy,
     )
 
 

@@ -9,16 +9,19 @@ new optimizer is these three things and nothing else.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from numbers import Real
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from backprop.schedules import Schedule
-from backprop.validation import Array
+from backprop.contracts import FLOATS, FREE, Array, as_number, check_fields, checked
+from backprop.schedules import Rate, Schedule
+
+Share = Annotated[float, "[0, 1)"]
+Positive = Annotated[float, "(0, inf)"]
+AnyArray = Annotated[Array, "...", FREE]
 
 
 @dataclass
@@ -37,75 +40,43 @@ class Optimizer:
         The number of updates made so far.
     state : list of dict of ndarray
         The slots of each parameter, by name; empty before the first update.
-
-    Raises
-    ------
-    ValueError
-        If a hyper-parameter is out of range.
     """
 
-    learning_rate: float | Schedule
+    learning_rate: Rate | Schedule
     iterations: int = field(default=0, init=False)
     state: list[dict[str, Array]] = field(default_factory=list, init=False, repr=False)
     slots: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        """Refuse hyper-parameters that would make an update grow for ever, or divide by zero."""
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if not f.init or (f.name == "learning_rate" and callable(value)):
-                continue
-            least = "0 <" if f.name == "epsilon" else "0 <="
-            below = 1 if f.name in ("momentum", "rho", "beta_1", "beta_2") else math.inf
-            fits = isinstance(value, Real) and 0 <= float(value) < below
-            if not fits or (f.name == "epsilon" and value == 0):
-                raise ValueError(f"{f.name}: expected {least} {f.name} < {below}, got {value!r}")
+        """Hold the hyper-parameters to their ranges."""
+        check_fields(self)
 
-    def step(self, parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
+    def step(self, parameters: Sequence[Array], gradients: Sequence[npt.ArrayLike]) -> None:
         """Change all parameters in place, once.
 
         Parameters
         ----------
         parameters : sequence of ndarray of float32 or float64
             The same ones at every step.
-        gradients : sequence of ndarray
-            One for each parameter, of its shape and dtype, in arrays of their own. They are not
-            searched for NaN.
+        gradients : sequence of array_like
+            One for each parameter, of its shape and dtype. They are not searched for NaN.
 
         Raises
         ------
         ValueError
-            If parameters, gradients and the state of earlier steps do not fit together. Nothing
-            has been changed then.
+            If parameters, gradients and the state of earlier steps do not fit together, if a
+            parameter shares its memory with another one or with a gradient, or if the schedule
+            returns no rate. Nothing has been changed then.
         """
-        gradients = [np.asarray(g) for g in gradients]
-        if len(parameters) == 0:
-            raise ValueError("parameters: expected at least one, got none")
         state = self.state or [{s: self.start(s, p) for s in self.slots} for p in parameters]
-        if not len(parameters) == len(gradients) == len(state):
-            raise ValueError(
-                f"gradients: expected one for each of {len(state)} parameters,"
-                f" got {len(gradients)} for {len(parameters)}"
-            )
-        for i, (p, g, slots) in enumerate(zip(parameters, gradients, state, strict=True)):
-            if not isinstance(p, np.ndarray):  # a number, for example, does not change in place
-                raise ValueError(f"parameter {i}: expected an array, got {type(p).__name__}")
-            if p.dtype not in (np.float32, np.float64):
-                raise ValueError(f"parameter {i}: expected float32 or float64, got {p.dtype}")
-            if not p.flags.writeable:
-                raise ValueError(f"parameter {i}: expected an array to change, got a read-only one")
-            for name, array in {"the gradient": g, **slots}.items():
-                if array.shape != p.shape or array.dtype != p.dtype:
-                    raise ValueError(
-                        f"parameter {i} is {p.dtype} {p.shape}: expected {name} to be alike,"
-                        f" got {array.dtype} {array.shape}"
-                    )
+        arrays = _fitting(parameters, gradients, state)
+        if not self.iterations:
+            _check_memory(parameters, arrays)
         rate = self.learning_rate
-        rate = float(rate(self.iterations) if callable(rate) else rate)
-        if not 0 <= rate < math.inf:
-            raise ValueError(f"learning_rate: expected the schedule to return a rate, got {rate}")
+        rate = rate(self.iterations) if callable(rate) else rate
+        rate = as_number(f"learning_rate({self.iterations})", np.asarray(rate).item(), "[0, inf)")
         self.state, self.iterations = state, self.iterations + 1
-        for p, g, slots in zip(parameters, gradients, state, strict=True):
+        for p, g, slots in zip(parameters, arrays, state, strict=True):
             self.update(p, g, rate, **slots)
 
     def start(self, slot: str, p: Array) -> Array:
@@ -120,14 +91,55 @@ class Optimizer:
         raise NotImplementedError
 
 
+def _fitting(
+    parameters: Sequence[Array],
+    gradients: Sequence[npt.ArrayLike],
+    state: Sequence[Mapping[str, Array]],
+) -> list[Array]:
+    """Return the gradients as arrays, if every parameter can be changed by its own and once."""
+    if len(parameters) == 0:
+        raise ValueError("parameters: expected at least one, got none")
+    if not len(parameters) == len(gradients) == len(state):
+        raise ValueError(
+            f"gradients: expected one for each of {len(state)} parameters,"
+            f" got {len(gradients)} for {len(parameters)}"
+        )
+    if any(isinstance(a, np.ma.MaskedArray) for a in [*parameters, *gradients]):
+        raise ValueError("expected arrays without a mask: fill or drop what it hides")
+    arrays = [np.asarray(g) for g in gradients]
+    for i, (p, g, slots) in enumerate(zip(parameters, arrays, state, strict=True)):
+        if not isinstance(p, np.ndarray):  # a number, for example, does not change in place
+            raise ValueError(f"parameter {i}: expected an array, got {type(p).__name__}")
+        if p.dtype not in FLOATS or not p.flags.writeable:
+            kind = f"{p.dtype}" if p.flags.writeable else "one that is read-only"
+            raise ValueError(f"parameter {i}: expected float32 or float64 to change, got {kind}")
+        for name, array in {"gradient": g, **slots}.items():
+            if array.shape != p.shape or array.dtype != p.dtype:  # NumPy would broadcast
+                raise ValueError(
+                    f"parameter {i} is {p.dtype} {p.shape}: expected its {name} to be alike,"
+                    f" got {array.dtype} {array.shape}"
+                )
+    return arrays
+
+
+def _check_memory(parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
+    """Refuse parameters that a step would change twice, or together with a gradient."""
+    for i, p in enumerate(parameters):
+        if any(np.shares_memory(p, array) for array in [*parameters[:i], *gradients]):
+            raise ValueError(
+                f"parameter {i}: expected memory of its own, but another parameter or a gradient"
+                " shares it; copy one of them"
+            )
+
+
 @dataclass
 class SGD(Optimizer):
     """Stochastic gradient descent (eq: sgd)."""
 
-    learning_rate: float | Schedule = 0.01
+    learning_rate: Rate | Schedule = 0.01
 
     def update(self, p: Array, g: Array, rate: float) -> None:
-        """Go downhill."""
+        """Change p by ``-rate · g``."""
         p -= rate * g
 
 
@@ -135,12 +147,12 @@ class SGD(Optimizer):
 class Momentum(Optimizer):
     """Keep a part of the last update (eq: momentum); Polyak's heavy ball."""
 
-    learning_rate: float | Schedule = 0.01
-    momentum: float = 0.9
+    learning_rate: Rate | Schedule = 0.01
+    momentum: Share = 0.9
     slots = ("velocity",)
 
     def update(self, p: Array, g: Array, rate: float, velocity: Array) -> None:
-        """Change the velocity, then move by it."""
+        """Change p by the velocity ``v ← momentum · v - rate · g``."""
         velocity *= self.momentum
         velocity -= rate * g
         p += velocity
@@ -154,7 +166,7 @@ class Nesterov(Momentum):
     """
 
     def update(self, p: Array, g: Array, rate: float, velocity: Array) -> None:
-        """Change the velocity, then move by the next step's share of it and this gradient."""
+        """Change p by ``momentum · v - rate · g`` with the velocity of `Momentum`."""
         velocity *= self.momentum
         velocity -= rate * g
         p += self.momentum * velocity - rate * g
@@ -164,9 +176,9 @@ class Nesterov(Momentum):
 class Adagrad(Optimizer):
     """Divide by the root of the sum of all squared gradients (eq: adagrad)."""
 
-    learning_rate: float | Schedule = 0.001
-    initial_accumulator_value: float = 0.1
-    epsilon: float = 1e-7
+    learning_rate: Rate | Schedule = 0.001
+    initial_accumulator_value: Annotated[float, "[0, inf)"] = 0.1
+    epsilon: Positive = 1e-7
     slots = ("accumulator",)
 
     def start(self, slot: str, p: Array) -> Array:
@@ -174,22 +186,22 @@ class Adagrad(Optimizer):
         return np.full_like(p, self.initial_accumulator_value)
 
     def update(self, p: Array, g: Array, rate: float, accumulator: Array) -> None:
-        """Step by g over the root of the sum."""
+        """Change p by ``-rate · g / √(a + epsilon)`` with the sum ``a ← a + g²``."""
         accumulator += g * g
         p -= rate * g / np.sqrt(accumulator + self.epsilon)
 
 
 @dataclass
 class RMSProp(Optimizer):
-    """Divide by the root of a decaying mean of squared gradients (eq: rmsprop)."""
+    """Divide by the root of a running mean of squared gradients (eq: rmsprop)."""
 
-    learning_rate: float | Schedule = 0.001
-    rho: float = 0.9
-    epsilon: float = 1e-7
+    learning_rate: Rate | Schedule = 0.001
+    rho: Share = 0.9
+    epsilon: Positive = 1e-7
     slots = ("mean_square",)
 
     def update(self, p: Array, g: Array, rate: float, mean_square: Array) -> None:
-        """Step by g over the root of the mean square."""
+        """Change p by ``-rate · g / √(s + epsilon)`` with the mean ``s ← rho s + (1 - rho) g²``."""
         mean_square *= self.rho
         mean_square += (1 - self.rho) * (g * g)
         p -= rate * g / np.sqrt(mean_square + self.epsilon)
@@ -202,15 +214,19 @@ class Adadelta(Optimizer):
     The paper has no learning rate, which is 1 here; Keras's default of 0.001 is kept.
     """
 
-    learning_rate: float | Schedule = 0.001
-    rho: float = 0.95
-    epsilon: float = 1e-7
+    learning_rate: Rate | Schedule = 0.001
+    rho: Share = 0.95
+    epsilon: Positive = 1e-7
     slots = ("mean_square", "mean_square_step")
 
     def update(
         self, p: Array, g: Array, rate: float, mean_square: Array, mean_square_step: Array
     ) -> None:
-        """Step by g times the ratio of two roots of mean squares, of steps and of gradients."""
+        """Change p by ``-rate · √(d + epsilon) / √(s + epsilon) · g``.
+
+        s is the running mean of squared gradients, d that of the squares of earlier steps, without
+        the rate.
+        """
         mean_square *= self.rho
         mean_square += (1 - self.rho) * (g * g)
         step = np.sqrt(mean_square_step + self.epsilon) * g / np.sqrt(mean_square + self.epsilon)
@@ -226,14 +242,17 @@ class Adam(Optimizer):
     As in Keras, epsilon is added to the root of the mean square before its bias is corrected.
     """
 
-    learning_rate: float | Schedule = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
+    learning_rate: Rate | Schedule = 0.001
+    beta_1: Share = 0.9
+    beta_2: Share = 0.999
+    epsilon: Positive = 1e-7
     slots = ("mean", "mean_square")
 
     def update(self, p: Array, g: Array, rate: float, mean: Array, mean_square: Array) -> None:
-        """Step by the mean over the root of the mean square."""
+        """Change p by ``-rate · √(1 - beta_2^t) / (1 - beta_1^t) · m / (√s + epsilon)``.
+
+        m and s are the running means of the gradients and of their squares, t counts the updates.
+        """
         mean += (1 - self.beta_1) * (g - mean)
         mean_square += (1 - self.beta_2) * (g * g - mean_square)
         t = self.iterations
@@ -245,43 +264,41 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam that also shrinks every parameter a little, apart from the gradient (eq: adamw)."""
 
-    weight_decay: float = 0.004
+    weight_decay: Annotated[float, "[0, inf)"] = 0.004
 
     def update(self, p: Array, g: Array, rate: float, mean: Array, mean_square: Array) -> None:
-        """Shrink, then do as Adam does."""
+        """Change p by ``-rate · weight_decay · p``, then as Adam does."""
         p -= rate * self.weight_decay * p
         super().update(p, g, rate, mean, mean_square)
 
 
+@checked
+def global_norm(arrays: Sequence[AnyArray]) -> float:
+    """Return the length of all arrays together, ``√Σ g²``, in float64; 0 of none."""
+    return math.sqrt(sum(float(np.sum(np.square(a, dtype=np.float64))) for a in arrays))
+
+
+@checked
 def clip_by_global_norm(
-    gradients: Sequence[npt.ArrayLike], limit: float
+    gradients: Sequence[AnyArray], limit: Positive
 ) -> tuple[list[Array], float]:
     """Shrink all gradients by one factor, so that together they are no longer than `limit`.
 
     The direction stays what it was (eq: clip).
 
-    Parameters
-    ----------
-    gradients : sequence of array_like
-    limit : float
-        The greatest length allowed.
-
     Returns
     -------
     clipped : list of ndarray
+        New arrays.
     norm : float
         The length before clipping.
 
     Raises
     ------
     ValueError
-        If `limit` is not a positive number, or the length is not finite.
+        Also if the length is too large for a number.
     """
-    if not 0 < limit < math.inf:
-        raise ValueError(f"limit: expected a positive number, got {limit}")
-    arrays = [np.asarray(g) for g in gradients]
-    norm = math.sqrt(sum(float(np.sum(np.square(g, dtype=np.float64))) for g in arrays))
-    if not math.isfinite(norm):
-        raise ValueError(f"gradients: expected a finite length, got {norm}")
-    factor = min(1.0, float(limit) / norm) if norm > 0 else 1.0
-    return [g * factor for g in arrays], norm
+    norm = global_norm(gradients)
+    if math.isinf(norm):
+        raise ValueError("gradients: expected a finite length, got inf")
+    return [g * (limit / max(norm, limit)) for g in gradients], norm

@@ -1,21 +1,41 @@
 """Learning-rate schedules: functions of the number of updates made so far.
 
-Each function here returns such a schedule, which an optimizer takes as its `learning_rate`. Names
-of arguments and formulas are those of Keras.
+An optimizer takes one as its `learning_rate`. Names, arguments and formulas are those of Keras;
+its ``alpha`` and ``staircase`` are left out. A schedule is a frozen dataclass: it prints its
+numbers, equals another one with the same numbers, and can be pickled.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
 
-from backprop.validation import whole_number
+from backprop.contracts import Count, check_fields
 
 Schedule = Callable[[int], float]
+Rate = Annotated[float, "[0, inf)"]
+Updates = Annotated[int, "[0, inf)"]
 
 
-def piecewise_constant(boundaries: Sequence[int], values: Sequence[float]) -> Schedule:
-    """Return ``values[0]`` up to and including update ``boundaries[0]``, and so on.
+@dataclass(frozen=True)
+class LearningRateSchedule:
+    """What all schedules share: their fields are checked."""
+
+    def __post_init__(self) -> None:
+        """Hold the fields to their annotations."""
+        check_fields(self)
+
+    def __call__(self, t: int) -> float:
+        """Return the learning rate of the update that comes after `t` others."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """``values[0]`` up to and including update ``boundaries[0]``, then ``values[1]``, and so on.
 
     Parameters
     ----------
@@ -24,59 +44,83 @@ def piecewise_constant(boundaries: Sequence[int], values: Sequence[float]) -> Sc
     values : sequence of float
         One more than there are boundaries.
     """
-    if len(values) != len(boundaries) + 1:
-        raise ValueError(f"values: expected {len(boundaries) + 1}, got {len(values)}")
-    if list(boundaries) != sorted(set(boundaries)):
-        raise ValueError(f"boundaries: expected increasing numbers, got {boundaries}")
-    return lambda t: values[sum(t > boundary for boundary in boundaries)]
+
+    boundaries: Sequence[Updates]
+    values: Sequence[Rate]
+
+    def __post_init__(self) -> None:
+        """Hold the fields to their annotations and to each other."""
+        check_fields(self)
+        if len(self.values) != len(self.boundaries) + 1:
+            raise ValueError(f"values: expected {len(self.boundaries) + 1}, got {len(self.values)}")
+        if list(self.boundaries) != sorted(set(self.boundaries)):
+            raise ValueError(f"boundaries: expected increasing numbers, got {self.boundaries}")
+        for name in ("boundaries", "values"):  # tuples, so that nobody changes them
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    def __call__(self, t: int) -> float:
+        """Return the value between the boundaries around `t`."""
+        return self.values[bisect_left(self.boundaries, t)]
 
 
-def exponential_decay(
-    initial_learning_rate: float, decay_steps: int, decay_rate: float
-) -> Schedule:
-    """Return a schedule that multiplies by `decay_rate` every `decay_steps` updates, smoothly.
+@dataclass(frozen=True)
+class ExponentialDecay(LearningRateSchedule):
+    """Multiply by `decay_rate` in every `decay_steps` updates, smoothly (eq: exponential-decay)."""
 
-    (eq: exponential-decay)
-    """
-    _checked(initial_learning_rate, decay_steps, decay_rate)
-    return lambda t: initial_learning_rate * decay_rate ** (t / decay_steps)
+    initial_learning_rate: Rate
+    decay_steps: Count
+    decay_rate: Rate
 
-
-def inverse_time_decay(
-    initial_learning_rate: float, decay_steps: int, decay_rate: float
-) -> Schedule:
-    """Return a schedule that falls like one over the number of updates (eq: inverse-time-decay)."""
-    _checked(initial_learning_rate, decay_steps, decay_rate)
-    return lambda t: initial_learning_rate / (1 + decay_rate * t / decay_steps)
+    def __call__(self, t: int) -> float:
+        """Return ``initial_learning_rate · decay_rate^(t / decay_steps)``."""
+        return float(self.initial_learning_rate * self.decay_rate ** (t / self.decay_steps))
 
 
-def cosine_decay(initial_learning_rate: float, decay_steps: int, warmup_steps: int = 0) -> Schedule:
-    """Return half a cosine from the initial rate to zero (eq: cosine-decay).
+@dataclass(frozen=True)
+class InverseTimeDecay(LearningRateSchedule):
+    """Fall like one over the number of updates (eq: inverse-time-decay)."""
+
+    initial_learning_rate: Rate
+    decay_steps: Count
+    decay_rate: Rate
+
+    def __call__(self, t: int) -> float:
+        """Return ``initial_learning_rate / (1 + decay_rate · t / decay_steps)``."""
+        return self.initial_learning_rate / (1 + self.decay_rate * t / self.decay_steps)
+
+
+@dataclass(frozen=True)
+class CosineDecay(LearningRateSchedule):
+    """Half a cosine down to zero (eq: cosine-decay), after a warm-up if there is a target for it.
 
     Parameters
     ----------
     initial_learning_rate : float
-        The highest rate.
+        The first rate.
     decay_steps : int
-        The number of updates from there to zero, where the rate stays.
+        How many updates the cosine takes. Then the rate stays zero.
+    warmup_target : float, optional
+        Where the cosine begins after a warm-up; without one, at the initial rate.
     warmup_steps : int
-        Before that, the rate rises from zero on a straight line for so many updates.
+        How many updates the warm-up takes, on a straight line from the initial rate to the target.
     """
-    _checked(initial_learning_rate, decay_steps)
-    whole_number("warmup_steps", warmup_steps, least=0)
 
-    def schedule(t: int) -> float:
-        if t < warmup_steps:
-            return initial_learning_rate * t / warmup_steps
-        done = min((t - warmup_steps) / decay_steps, 1)
-        return initial_learning_rate * (1 + math.cos(math.pi * done)) / 2
+    initial_learning_rate: Rate
+    decay_steps: Count
+    warmup_target: Rate | None = field(default=None, kw_only=True)
+    warmup_steps: Updates = field(default=0, kw_only=True)
 
-    return schedule
+    def __post_init__(self) -> None:
+        """Hold the fields to their annotations and to each other."""
+        check_fields(self)
+        if self.warmup_target is None and self.warmup_steps:
+            raise ValueError("warmup_target: expected the rate that a warm-up leads to, got None")
 
-
-def _checked(initial_learning_rate: float, decay_steps: int, decay_rate: float = 0) -> None:
-    whole_number("decay_steps", decay_steps, least=1)
-    numbers = {"initial_learning_rate": initial_learning_rate, "decay_rate": decay_rate}
-    for name, value in numbers.items():
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name}: expected a number of at least 0, got {value}")
+    def __call__(self, t: int) -> float:
+        """Return the rate on the line before `warmup_steps`, on the cosine after."""
+        first, target = self.initial_learning_rate, self.warmup_target
+        highest = first if target is None else target
+        if t < self.warmup_steps:
+            return first + (highest - first) * t / self.warmup_steps
+        done = min((t - self.warmup_steps) / self.decay_steps, 1)
+        return highest * (1 + math.cos(math.pi * done)) / 2

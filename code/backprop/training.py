@@ -8,49 +8,52 @@ interruption.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from inspect import unwrap
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
 from backprop import checkpoints
-from backprop.datasets import batches
+from backprop.contracts import Array, Count, as_array, check_fields, checked
 from backprop.losses import Loss
 from backprop.network import Network
 from backprop.optimizers import Optimizer
-from backprop.regularization import dropout_mask, l1, l2
-from backprop.validation import (
-    Array,
-    float_array,
-    same_dtype,
-    share_dropped,
-    strength_of_penalty,
-    whole_number,
-)
+from backprop.regularization import Rate, Strength, dropout_mask, l1, l2
 
 Data = tuple[npt.ArrayLike, npt.ArrayLike]
 
 
-def accuracy(outputs: Array, T: Array) -> float:
-    """Return the share of examples whose largest output is where the target's largest is.
+@checked
+def batches(
+    n: Count, batch_size: Count, rng: np.random.Generator
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Shuffle the numbers 0 to n - 1, and return them in batches, each number once.
+
+    The order is drawn at once, not when the first batch is taken.
 
     Parameters
     ----------
-    outputs : ndarray, shape (N, K)
-        Logits or probabilities of two classes or more.
-    T : ndarray, shape (N, K)
-        One-hot rows, for example.
+    n : int
+        Number of examples.
+    batch_size : int
+        Length of each batch; the last is shorter if `batch_size` does not divide `n`.
+    rng : numpy.random.Generator
+        Source of the order, as ``np.random.default_rng(seed)`` makes it.
+
+    Returns
+    -------
+    iterator of ndarray
+        Row numbers, for ``X[rows]``.
     """
-    if outputs.ndim != 2 or outputs.shape[1] < 2 or T.shape != outputs.shape:
-        raise ValueError(
-            f"accuracy: expected outputs and targets of two columns or more, got {outputs.shape}"
-            f" and {T.shape}"
-        )
-    return float(np.mean(outputs.argmax(axis=1) == T.argmax(axis=1)))
+    order = rng.permutation(n)
+    return (order[start : start + batch_size] for start in range(0, n, batch_size))
 
 
 @dataclass
@@ -76,7 +79,7 @@ class Trainer:
         ``augment(X, rng)`` returns as many new examples; called once in every epoch. It can't
         change X. An `augmentation.Augmentation`, for example.
     metric : callable, optional
-        ``metric(outputs, T)``, for the history: `accuracy`, for example.
+        ``metric(outputs, T)``, for the history: `metrics.accuracy`, for example.
 
     Attributes
     ----------
@@ -85,54 +88,40 @@ class Trainer:
         With validation data, ``val_loss`` and ``val_metric`` at its end.
     best : list of ndarray
         The parameters of the epoch with the lowest ``val_loss``; empty without one.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
+    rng : numpy.random.Generator
     """
 
     network: Network
     loss: Loss
     optimizer: Optimizer
-    seed: int
-    batch_size: int = 100
-    l1: float = 0.0
-    l2: float = 0.0
-    dropout: Sequence[float] = ()
+    seed: Annotated[int, "[0, inf)"]
+    batch_size: Count = 100
+    l1: Strength = 0.0
+    l2: Strength = 0.0
+    dropout: Sequence[Rate] = ()
     augment: Callable[[Array, np.random.Generator], Array] | None = None
     metric: Callable[[Array, Array], float] | None = None
     history: list[dict[str, float]] = field(default_factory=list, init=False)
     best: list[Array] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what would fail in the middle of a run."""
-        for name, kind in (("network", Network), ("optimizer", Optimizer)):
-            if not isinstance(value := getattr(self, name), kind):
-                raise ValueError(f"{name}: expected one of class {kind.__name__}, got {value!r}")
-        for name in ("loss", "augment", "metric"):
-            value = getattr(self, name)
-            if not callable(value) and (name == "loss" or value is not None):
-                raise ValueError(f"{name}: expected a function, got {value!r}")
-        whole_number("batch_size", self.batch_size, least=1)
-        strength_of_penalty("l1", self.l1)
-        strength_of_penalty("l2", self.l2)
-        layers = len(self.network.activations)
-        if np.shape(self.dropout) not in ((0,), (layers,)):
+        """Hold the fields to their annotations and to each other."""
+        check_fields(self)
+        layers = len(self.network.layers)
+        if len(self.dropout) not in (0, layers):
             raise ValueError(
                 f"dropout: expected a rate for each of {layers} layers, got {self.dropout}"
             )
-        for rate in self.dropout:
-            share_dropped("dropout", rate)
-        self.rng = np.random.default_rng(whole_number("seed", self.seed, least=0))
+        self.rng = np.random.default_rng(self.seed)
 
+    @checked
     def fit(
         self,
         X: npt.ArrayLike,
         T: npt.ArrayLike,
-        epochs: int,
+        epochs: Count,
         validation: Data | None = None,
-        patience: int | None = None,
+        patience: Count | None = None,
         checkpoint: str | Path | None = None,
     ) -> list[dict[str, float]]:
         """Train until so many epochs are done, and return the history.
@@ -149,102 +138,86 @@ class Trainer:
             Stop when ``val_loss`` has not fallen below its lowest for so many epochs.
         checkpoint : path, optional
             A file, which should end in ``.npz``. If it exists, the run goes on from there; it is
-            written before the first epoch and after every one. Settings are compared, functions by
-            their names, and schedules by the numbers that they enclose, too. Data are not.
+            written before the first epoch and after every one. Settings are compared, as
+            `checkpoints.describe` shows them. Data are not.
 
         Raises
         ------
         ValueError
             If data do not fit, or the checkpoint belongs to a run with other settings, or to one
-            that has not come as far.
+            that has not come as far, or if a setting can't be compared.
         FloatingPointError
             If the loss, or that of the validation data, is not a finite number any more. (The
             functions of `losses` raise ValueError for outputs that are not finite.)
         """
-        X, T = self._checked("", X, T)
-        if validation is not None and (
-            not isinstance(validation, tuple | list) or len(validation) != 2
-        ):
-            raise ValueError(
-                f"validation: expected a pair (X, T), got a {type(validation).__name__}"
-            )
-        held_out = None if validation is None else self._checked("validation ", *validation)
+        examples = self._examples("", (X, T))
+        held_out = None if validation is None else self._examples("validation ", validation)
         if held_out is None and patience is not None:
             raise ValueError("patience: expected validation data to judge by, got none")
-        whole_number("epochs", epochs, least=1)
-        if patience is not None:
-            whole_number("patience", patience, least=1)
-        if checkpoint is not None and Path(checkpoint).exists():
-            checkpoints.load(self, checkpoint)
-        elif checkpoint is not None:
-            checkpoints.save(self, checkpoint)
+        if checkpoint is not None:
+            self._resume(checkpoint)
         with tqdm(total=epochs, initial=len(self.history), unit="epoch") as bar:
-            while len(self.history) < epochs and not self._exhausted(patience):
-                record = {"loss": self._epoch(X, T)}
+            while len(self.history) < epochs and not self._out_of_patience(patience):
+                record = {"loss": self._epoch(*examples)}
                 if held_out is not None:
                     record |= self.evaluate(*held_out, prefix="val_")
-                    self._refuse_divergence("validation loss", record["val_loss"])
+                    self._check_finite("validation loss", record["val_loss"])
                 self.history.append(record)
                 if self.best_epoch == len(self.history):
                     self.best = [p.copy() for p in self.network.parameters]
                 if checkpoint is not None:
-                    checkpoints.save(self, checkpoint)
+                    checkpoints.write(checkpoint, self.state())
                 bar.set_postfix(record, refresh=False)
                 bar.update()
         return self.history
 
-    def _checked(self, whose: str, X: npt.ArrayLike, T: npt.ArrayLike) -> tuple[Array, Array]:
-        """Return inputs and targets as finite arrays that fit the network and each other."""
-        D, K = len(self.network.parameters[0]), len(self.network.parameters[-1])
+    def _examples(self, whose: str, pair: Data) -> tuple[Array, Array]:
+        """Return inputs and targets as arrays that fit the network and each other."""
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f"{whose}data: expected a pair (X, T), got a {type(pair).__name__}")
+        X, T = pair
+        lengths = self.network.axes
         if np.ndim(T) == 1:
             raise ValueError(
                 f"{whose}T: expected a row for each example, got {np.shape(T)}; of labels,"
-                f" datasets.one_hot(labels, {K}) makes rows"
+                f" datasets.one_hot(labels, {lengths['K']}) makes rows"
             )
-        x = float_array(f"{whose}X", X, ("N", D))
-        t = float_array(f"{whose}T", T, (len(x), K))
-        same_dtype(f"{whose}X", x, self.network.dtype)
-        same_dtype(f"{whose}T", t, self.network.dtype)
-        return x, t
+        X = as_array(f"{whose}X", X, "N D", lengths)
+        return X, as_array(f"{whose}T", T, "N K", lengths)
+
+    # One epoch
 
     def _epoch(self, X: Array, T: Array) -> float:
         """Show every example once and return the mean loss."""
         if self.augment is not None:
             original = X.view()
             original.flags.writeable = False
-            X = float_array("augment(X)", self.augment(original, self.rng), X.shape)
+            lengths = self.network.axes | {"N": len(X)}
+            X = as_array("augment(X)", self.augment(original, self.rng), "N D", lengths)
         total = 0.0
-        for rows in batches(len(X), self.batch_size, self.rng):
+        for rows in unwrap(batches)(len(X), self.batch_size, self.rng):
             x, t = X.take(rows, axis=0), T.take(rows, axis=0)  # faster than X[rows]
             value, gradients = self.loss_and_gradients(x, t)
-            self._refuse_divergence("loss", value)
+            self._check_finite("loss", value)
             self.optimizer.step(self.network.parameters, gradients)
             total += value * len(rows)
         return total / len(X)
-
-    def _refuse_divergence(self, name: str, value: float) -> None:
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"the {name} is {value} after {self.optimizer.iterations} updates: try a smaller"
-                " learning rate, or gradients that are clipped"
-            )
 
     def loss_and_gradients(self, X: Array, T: Array) -> tuple[float, list[Array]]:
         """Return a batch's loss, without penalties, and the gradients of loss and penalties.
 
         Draws new dropout masks from the run's generator.
         """
-        masks = None
-        if len(self.dropout):
-            widths = [len(W) for W in self.network.parameters[::2]]
+        network, masks = self.network, None
+        if self.dropout:
             masks = [
-                dropout_mask((len(X), width), rate, self.rng, self.network.dtype)
-                for width, rate in zip(widths, self.dropout, strict=True)
+                unwrap(dropout_mask)((len(X), len(W)), rate, self.rng, network.dtype)
+                for (W, _, _), rate in zip(network.layers, self.dropout, strict=True)
             ]
-        value, gradients = self.network.loss_and_gradients(self.loss, X, T, masks)
+        value, gradients = network.loss_and_gradients(self.loss, X, T, masks)
         for penalty, strength in ((l1, self.l1), (l2, self.l2)):
             if strength:
-                more = penalty(self.network.parameters, strength)[1]
+                more = unwrap(penalty)(network.parameters, strength)[1]
                 gradients = [g + d for g, d in zip(gradients, more, strict=True)]
         return value, gradients
 
@@ -255,13 +228,22 @@ class Trainer:
         record = {} if self.metric is None else {f"{prefix}metric": self.metric(outputs, T)}
         return {f"{prefix}loss": self.loss(outputs, T)[0]} | record
 
+    def _check_finite(self, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the {name} is {value} after {self.optimizer.iterations} updates: try a smaller"
+                " learning rate, or gradients that are clipped"
+            )
+
+    # The best epoch
+
     @property
     def best_epoch(self) -> int:
         """The number of the epoch with the lowest ``val_loss``, from 1; 0 without one."""
         losses = [record.get("val_loss", math.inf) for record in self.history]
         return 1 + losses.index(min(losses)) if losses and min(losses) < math.inf else 0
 
-    def _exhausted(self, patience: int | None) -> bool:
+    def _out_of_patience(self, patience: int | None) -> bool:
         since_best = ["val_loss" in record for record in self.history[self.best_epoch :]]
         return patience is not None and sum(since_best) >= patience
 
@@ -271,3 +253,63 @@ class Trainer:
             raise ValueError("there are no best parameters: fit with validation data first")
         for p, best in zip(self.network.parameters, self.best, strict=True):
             p[...] = best
+
+    # Interruptions
+
+    def state(self) -> dict[str, Any]:
+        """Return a copy of all that a run needs to go on: numbers, texts and arrays."""
+        network, optimizer = self.network, self.optimizer
+        settings = {
+            "network": type(network).__name__,
+            "activations": ", ".join(network.activations),
+            "parameters": ", ".join(f"{p.dtype} {p.shape}" for p in network.parameters),
+        }
+        for f in fields(self):
+            if f.init and f.name != "network":
+                settings |= checkpoints.describe(f.name, getattr(self, f.name))
+        progress = {
+            "parameters": network.parameters,
+            "slots": optimizer.state,
+            "iterations": optimizer.iterations,
+            "best": self.best,
+            "history": self.history,
+            "rng": self.rng.bit_generator.state,
+        }
+        return {"settings": settings} | copy.deepcopy(progress)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over the state of this run or of another one with the same settings.
+
+        Raises
+        ------
+        ValueError
+            If it is the state of a run with other settings, or of fewer epochs than this one has
+            made. Nothing has been changed then.
+        """
+        mine = self.state()
+        if state.keys() != mine.keys():
+            raise ValueError(f"not the state of a run: expected {', '.join(mine)}")
+        theirs, ours = state["settings"], mine["settings"]
+        for name in ours | theirs:
+            one, other = (found.get(name, "no such setting") for found in (theirs, ours))
+            if one != other:
+                raise ValueError(f"a run with {name} {one!r}, and this one has {other!r}")
+        done, made = len(state["history"]), len(self.history)
+        if done < made:
+            raise ValueError(f"a run of {done} epochs, and this one has made {made}")
+        state, rng = copy.deepcopy(dict(state)), np.random.default_rng()
+        rng.bit_generator.state = state["rng"]
+        for p, saved in zip(self.network.parameters, state["parameters"], strict=True):
+            p[...] = saved
+        self.optimizer.state, self.optimizer.iterations = state["slots"], state["iterations"]
+        self.best, self.history, self.rng = state["best"], state["history"], rng
+
+    def _resume(self, file: str | Path) -> None:
+        """Go on from a checkpoint, or write the first one."""
+        if not Path(file).exists():
+            return checkpoints.write(file, self.state())
+        state = checkpoints.read(file)
+        try:
+            self.restore(state)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}; name another file, or delete this one") from error

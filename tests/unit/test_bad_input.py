@@ -23,6 +23,8 @@ import backprop
 from backprop import losses, recurrent
 from backprop.contracts import CONVERTED, FREE, checked
 from backprop.network import Network
+from backprop.optimizers import SGD
+from backprop.training import Trainer
 
 GATE = checked(lambda: None).__code__  # that of all gates
 TENSORFLOW = ("backprop.tensorflow_twin", "backprop.multi_worker")  # they need it
@@ -32,8 +34,17 @@ NETWORK = Network.random([3, 4, 2], ["tanh"] * 2, np.random.default_rng(0))
 RNN = recurrent.SimpleRNN.random(3, 4, np.random.default_rng(0))
 X, T = np.full((5, 3), 0.1), np.full((5, 2), 0.5)
 
+
+def f(*arrays):
+    return sum(np.sum(a) for a in arrays)
+
+
 # The objects whose methods are called. That of a dataclass without required fields is made.
-OBJECTS = {"Network": NETWORK, "Recurrent": RNN}
+OBJECTS = {
+    "Network": NETWORK,
+    "Recurrent": RNN,
+    "Trainer": Trainer(NETWORK, losses.huber, SGD(0.1), 0),
+}
 # Arguments that annotations don't say, or that have to fit each other in ways they can't say.
 EXAMPLES = {
     "network.Network.__init__": {"parameters": NETWORK.parameters, "activations": ["tanh"] * 2},
@@ -46,11 +57,21 @@ EXAMPLES = {
         "cache": RNN.forward(np.full((6, 5, 3), 0.1)),
         "d_state": [np.full((5, 4), 0.1)],
     },
+    "autodiff.jvp": {"f": f},
+    "autodiff.vjp": {"f": f, "cotangent": np.array(1.0)},
+    "gradcheck.directional_derivatives": {"f": f},
+    "gradcheck.assert_gradients_agree": {
+        "names": ["W"], "hand": [X], "tape": [X], "numerical": [X],
+    },
+    "gradcheck.gradient_report": {"names": ["W"], "hand": [X], "reference": [X]},
+    "schedules.PiecewiseConstantDecay": {"boundaries": [1, 2], "values": [0.1, 0.2, 0.3]},
+    "training.Trainer": {"network": NETWORK, "loss": losses.huber, "optimizer": SGD(0.1)},
+    "training.Trainer.fit": {"X": X, "T": T, "epochs": 1, "validation": (X, T)},
     "data_parallel.shards": {"n": 5, "workers": 2},
     "data_parallel.mean_of_shards": {"gradients": [[X], [2 * X]], "sizes": [1, 2]},
     "plotting.draw_graph": {"positions": {1: (0, 0), 2: (1, 0)}, "edges": [(1, 2)]},
     "plotting.show_images": {"images": np.ones((2, 784))},
-}
+}  # fmt: skip
 
 
 # What is checked

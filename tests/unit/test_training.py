@@ -5,23 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from backprop import fast, gradcheck, losses, optimizers, recurrent, schedules
-from backprop.activations import softmax
-from backprop.datasets import batches
+from backprop import fast, losses, optimizers
+from backprop.metrics import accuracy
 from backprop.network import Network
 from backprop.regularization import dropout_mask
-from backprop.training import Trainer, accuracy
-
-EVERY = [
-    optimizers.SGD,
-    optimizers.Momentum,
-    optimizers.Nesterov,
-    optimizers.Adagrad,
-    optimizers.RMSProp,
-    optimizers.Adadelta,
-    optimizers.Adam,
-    optimizers.AdamW,
-]
+from backprop.schedules import ExponentialDecay
+from backprop.training import Trainer, batches
 
 
 def data(n, seed=0, dtype=np.float64):
@@ -45,6 +34,27 @@ def same(mine, others):
         np.testing.assert_array_equal(a, b, strict=True)
 
 
+# Batches
+
+
+@pytest.mark.parametrize(("n", "size"), [(1, 1), (7, 7), (7, 3), (6, 3), (5, 100), (100, 1)])
+def test_batches_hold_each_number_once(n, size):
+    parts = list(batches(n, size, np.random.default_rng(3)))
+    assert [len(rows) for rows in parts] == [size] * (n // size) + [n % size] * (n % size > 0)
+    same([np.concatenate(parts)], [np.random.default_rng(3).permutation(n)])
+
+
+def test_batches_draw_their_order_at_once():
+    rng, other = np.random.default_rng(3), np.random.default_rng(3)
+    first, second = batches(100, 10, rng), batches(100, 10, rng)
+    orders = [np.concatenate(list(passes)) for passes in (second, first)][::-1]
+    same(orders, [other.permutation(100) for _ in range(2)])
+    assert (orders[0] != orders[1]).any()
+    for arguments, name in [((0, 1, rng), "n"), ((5, 0, rng), "batch_size"), ((5, 1, 0), "rng")]:
+        with pytest.raises(ValueError, match=f"^{name}: expected"):
+            batches(*arguments)  # at the call, not when the first batch is taken
+
+
 # Against a loop
 
 
@@ -55,17 +65,17 @@ def plain_loop(trainer, X, T, epochs):
     history = []
     for _ in range(epochs):
         shown = X if trainer.augment is None else trainer.augment(X, rng)
-        total = 0.0
-        for rows in batches(len(X), trainer.batch_size, rng):
-            masks = None
+        order, total = rng.permutation(len(X)), 0.0
+        for start in range(0, len(X), trainer.batch_size):
+            rows, masks = order[start : start + trainer.batch_size], None
             if trainer.dropout:
                 masks = [
                     dropout_mask((len(rows), D), rate, rng, X.dtype)
                     for D, rate in zip((4, 5), trainer.dropout, strict=True)
                 ]
             outputs = network.forward(shown[rows], masks)
-            value, slope = trainer.loss(outputs[-1], T[rows])
-            gradients, _ = network.backward(outputs, slope, masks)
+            value, d_output = trainer.loss(outputs[-1], T[rows])
+            gradients, _ = network.backward(outputs, d_output, masks)
             for W, g in zip(network.parameters[::2], gradients[::2], strict=True):
                 g += trainer.l1 * np.sign(W)
                 g += 2 * trainer.l2 * W
@@ -82,30 +92,23 @@ OPTIONS = {
     "one by one": {"batch_size": 1},
     "l1": {"l1": 0.02},
     "l2": {"l2": 0.03},
-    "dropout": {"dropout": [0.2, 0.5]},
+    "dropout": {"dropout": np.array([0.2, 0.5])},
     "augment": {"augment": noise},
     "all": {"l1": 0.02, "l2": 0.03, "dropout": (0.2, 0.5), "augment": noise},
 }
-
-
-def assert_like_the_loop(make, dtype=np.float64):
-    X, T = data(11, dtype=dtype)
-    trainer, other = make(), make()
-    assert trainer.fit(X, T, 5) == plain_loop(other, X, T, 5)
-    assert len(trainer.history) == 5
-    same(trainer.network.parameters, other.network.parameters)
+DECAY = ExponentialDecay(0.2, 4, 0.5)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=list(OPTIONS))
 def test_a_run_is_a_loop_over_epochs_and_batches(options, dtype):
-    assert_like_the_loop(lambda: trainer_of(dtype=dtype, **options), dtype)
-
-
-@pytest.mark.parametrize("make", EVERY)
-def test_every_optimizer_and_a_schedule(make):
-    for rate in (0.1, schedules.exponential_decay(0.2, 4, 0.5)):
-        assert_like_the_loop(lambda rate=rate: trainer_of(make(rate), **OPTIONS["all"]))
+    X, T = data(11, dtype=dtype)
+    trainer, other = (trainer_of(optimizers.Adam(DECAY), dtype=dtype, **options) for _ in range(2))
+    copies = X.copy(), T.copy()
+    assert trainer.fit(X, T, 5) == plain_loop(other, X, T, 5)
+    assert len(trainer.history) == 5
+    same(trainer.network.parameters, other.network.parameters)
+    same((X, T), copies)
 
 
 def test_fit_in_portions_is_one_run():
@@ -116,80 +119,35 @@ def test_fit_in_portions_is_one_run():
         portions.fit(X, T, epochs)
     assert portions.history == whole.history
     same(portions.network.parameters, whole.network.parameters)
+    assert trainer_of(seed=8, **OPTIONS["all"]).fit(X, T, 1) != whole.history[:1]
 
 
-def test_runs_repeat_with_the_seed_and_differ_without():
-    X, T = data(11)
-    one, again, other = (trainer_of(seed=seed, **OPTIONS["all"]) for seed in (1, 1, 2))
-    assert one.fit(X, T, 2) == again.fit(X, T, 2) != other.fit(X, T, 2)
-
-
-def test_data_are_left_alone():
-    X, T = data(11)
-    copies = X.copy(), T.copy()
-    trainer_of(**OPTIONS["all"]).fit(X, T, 2, validation=(X, T))
-    same((X, T), copies)
-
-
-def test_augment_is_given_all_images_once_in_every_epoch():
-    X, T = data(11)
-    given = []
-    trainer = trainer_of(augment=lambda X, rng: given.append((X, rng)) or X)
-    trainer.fit(X, T, 3)
-    assert len(given) == 3
-    for images, rng in given:
-        np.testing.assert_array_equal(images, X)
-        assert rng is trainer.rng
-
-
-# Gradients
-
-
-@pytest.mark.parametrize("name", ["plain", "l1", "l2", "dropout", "all"])
-def test_gradients_with_penalties_and_frozen_masks_agree_with_central_differences(name):
-    X, T = data(5)
-    trainer, rng = trainer_of(**OPTIONS[name]), np.random.default_rng(7)
-    pairs = zip((4, 5), trainer.dropout, strict=False)
-    masks = [dropout_mask((5, D), rate, rng) for D, rate in pairs] or None
-
-    def value(*parameters):
-        loss = trainer.loss(trainer.network.with_parameters(parameters).forward(X, masks)[-1], T)[0]
-        weights = [w for W in parameters[::2] for w in W.ravel()]
-        sizes, squares = sum(abs(w) for w in weights), sum(w * w for w in weights)
-        return loss + trainer.l1 * sizes + trainer.l2 * squares
-
-    loss, hand = trainer.loss_and_gradients(X, T)
-    parameters = trainer.network.parameters
-    numerical = gradcheck.numerical_gradients(value, *parameters)
-    for mine, other in zip(hand, numerical, strict=True):
-        assert gradcheck.relative_error(mine, other) <= 1e-7
-    assert loss == trainer.loss(trainer.network.forward(X, masks)[-1], T)[0]
-
-
-def test_masks_are_drawn_anew_for_every_batch():
-    X, T = data(5)
-    trainer = trainer_of(dropout=[0.5, 0.5])
-    values = {trainer.loss_and_gradients(X, T)[0] for _ in range(20)}
-    assert len(values) == 20
+@pytest.mark.parametrize(
+    ("augment", "message"),
+    [
+        (lambda X, rng: X[:5], r"augment\(X\): expected shape \(6, 4\), got \(5, 4\)"),
+        (lambda X, rng: np.vstack([X, X]), r"augment\(X\): expected .*, got \(12, 4\)"),
+        (lambda X, rng: X + np.inf, r"augment\(X\): expected finite numbers"),
+        (lambda X, rng: X.astype(np.float32), r"augment\(X\): expected float64 like the param"),
+        (lambda X, rng: np.add(X, 1, out=X), "read-only"),
+    ],
+)
+def test_bad_augmentation_is_refused(augment, message):
+    X, T = data(6)
+    copy = X.copy()
+    with pytest.raises(ValueError, match=message):
+        trainer_of(augment=augment).fit(X, T, 1)
+    same([X], [copy])
+    assert X.flags.writeable
 
 
 # What is recorded
 
 
-@pytest.mark.parametrize("batch_size", [1, 4, 11])
-def test_the_loss_of_an_epoch_is_the_mean_over_examples(batch_size):
-    # With a rate of zero nothing moves, and a penalty must not show either.
-    X, T = data(11)
-    trainer = trainer_of(optimizers.SGD(0.0), batch_size=batch_size, l1=5.0, l2=5.0)
-    expected = losses.softmax_cross_entropy(trainer.network.forward(X)[-1], T)[0]
-    for record in trainer.fit(X, T, 3):
-        assert record == {"loss": pytest.approx(expected, rel=1e-14)}
-
-
 def test_validation_is_of_the_epochs_end_without_penalties_dropout_or_augmentation():
     X, T = data(11)
     held_out = data(6, seed=1)
-    trainer = trainer_of(**OPTIONS["all"], metric=accuracy)
+    trainer, other = (trainer_of(**OPTIONS["all"], metric=accuracy) for _ in range(2))
     for epoch in range(1, 4):
         record = trainer.fit(X, T, epoch, validation=held_out)[-1]
         outputs = trainer.network.forward(held_out[0])[-1]
@@ -197,14 +155,8 @@ def test_validation_is_of_the_epochs_end_without_penalties_dropout_or_augmentati
         assert record["val_loss"] == losses.softmax_cross_entropy(outputs, held_out[1])[0]
         hits = [max(range(3), key=y.__getitem__) for y in outputs] == held_out[1].argmax(axis=1)
         assert record["val_metric"] == hits.mean()
-
-
-def test_validation_does_not_change_the_run():
-    X, T = data(11)
-    one, other = (trainer_of(**OPTIONS["all"]) for _ in range(2))
-    one.fit(X, T, 3)
-    other.fit(X, T, 3, validation=data(6, seed=1))
-    same(one.network.parameters, other.network.parameters)
+    other.fit(X, T, 3)  # and changes nothing
+    same(trainer.network.parameters, other.network.parameters)
 
 
 def test_evaluate_without_a_metric_and_with_a_loss_that_overwrites():
@@ -212,33 +164,16 @@ def test_evaluate_without_a_metric_and_with_a_loss_that_overwrites():
     assert trainer_of().evaluate(X, T, prefix="test_").keys() == {"test_loss"}
     expected = trainer_of(metric=accuracy).evaluate(X, T)
     found = trainer_of(loss=fast.softmax_cross_entropy_inplace, metric=accuracy).evaluate(X, T)
-    assert found["metric"] == expected["metric"]
-    assert found["loss"] == pytest.approx(expected["loss"], rel=1e-14)
-
-
-def test_accuracy_is_a_share():
-    T = np.eye(3)[[0, 1, 2, 2]]
-    outputs = np.array([[5.0, 4, 0], [0, -1, -2], [-9, -8, -7], [0, 0, 1e-9]])
-    assert accuracy(outputs, T) == 0.75
-    assert type(accuracy(outputs, T)) is float
-    assert accuracy(softmax(outputs), T) == 0.75
-
-
-@pytest.mark.parametrize(
-    ("outputs", "T"), [((4, 1), (4, 1)), ((4,), (4,)), ((4, 3), (4,)), ((4, 3), (4, 2))]
-)
-def test_accuracy_of_one_column_is_refused(outputs, T):
-    with pytest.raises(ValueError, match="accuracy: expected outputs and targets of two columns"):
-        accuracy(np.ones(outputs), np.ones(T))
+    assert found == {k: pytest.approx(v, rel=1e-14) for k, v in expected.items()}
 
 
 # The best epoch: a run whose every number is known
 
 
-def halving(best_at=3, **options):
+def halving(best_at=3, rate=0.25):
     """Return a run whose output is 16 / 2**epoch, and data on which epoch `best_at` is best."""
     network = Network([[[8.0]], [8.0]], ["identity"])
-    trainer = Trainer(network, losses.half_squared_error, optimizers.SGD(0.25), 0, 1, **options)
+    trainer = Trainer(network, losses.half_squared_error, optimizers.SGD(rate), 0, 1)
     one, zero, target = np.ones((1, 1)), np.zeros((1, 1)), np.full((1, 1), 16.1 / 2**best_at)
     return trainer, {"X": one, "T": zero, "validation": (one, target)}
 
@@ -272,29 +207,19 @@ def test_patience_ends_a_run(patience, best_at):
 
 
 def test_patience_counts_epochs_with_a_validation_loss_only():
-    trainer, arguments = halving(best_at=3)
-    without = {name: arguments[name] for name in ("X", "T")}
-    trainer.fit(**without, epochs=2)
-    trainer.fit(**arguments, epochs=4, patience=1)
-    assert (trainer.best_epoch, len(trainer.history)) == (3, 4)
-    trainer, arguments = halving(best_at=1)
-    trainer.fit(**arguments, epochs=1)
-    trainer.fit(**without, epochs=5)
-    trainer.fit(**arguments, epochs=50, patience=2)
-    assert (trainer.best_epoch, len(trainer.history)) == (1, 7)
-
-
-def test_patience_lasts_as_long_as_the_loss_falls():
-    trainer, arguments = halving(best_at=9)
-    trainer.fit(**arguments, epochs=8, patience=1)
-    assert len(trainer.history) == trainer.best_epoch == 8
-
-
-def test_a_loss_that_stays_has_not_fallen():
-    trainer, arguments = halving()
-    trainer.optimizer = optimizers.SGD(0.0)
+    for best_at, portions, end in [
+        (3, [(2, False, None), (4, True, 1)], (3, 4)),
+        (1, [(1, True, None), (5, False, None), (50, True, 2)], (1, 7)),
+        (9, [(8, True, 1)], (8, 8)),  # and lasts as long as the loss falls
+    ]:
+        trainer, arguments = halving(best_at)
+        for epochs, validated, patience in portions:
+            given = {k: v for k, v in arguments.items() if validated or k != "validation"}
+            trainer.fit(**given, epochs=epochs, patience=patience)
+        assert (trainer.best_epoch, len(trainer.history)) == end
+    trainer, arguments = halving(rate=0.0)  # a loss that stays has not fallen
     trainer.fit(**arguments, epochs=50, patience=3)
-    assert (len(trainer.history), trainer.best_epoch) == (4, 1)
+    assert (trainer.best_epoch, len(trainer.history)) == (1, 4)
 
 
 def test_without_validation_there_is_no_best():
@@ -312,164 +237,75 @@ def test_without_validation_there_is_no_best():
 
 
 def test_divergence_is_an_error():
-    trainer, arguments = halving()
-    trainer.optimizer = optimizers.SGD(1e60)
-    del arguments["validation"]
+    trainer, arguments = halving(rate=1e60)
     # 16, -32e60, 64e120: the square of the next one is too large.
     with (
         np.errstate(over="ignore"),
         pytest.raises(FloatingPointError, match="the loss is inf after 3 updates: try a smaller"),
     ):
-        trainer.fit(**arguments, epochs=50)
+        trainer.fit(arguments["X"], arguments["T"], epochs=50)
     assert len(trainer.history) == 3
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_loss_that_is_no_number_moves_nothing(value):
-    X, T = data(11)
-    trainer = trainer_of(loss=lambda Y, T: (value, Y), metric=accuracy)
-    before = [p.copy() for p in trainer.network.parameters]
-    with pytest.raises(FloatingPointError, match=f"the loss is {value} after 0 updates"):
-        trainer.fit(X, T, 1)
-    assert (trainer.history, trainer.optimizer.iterations) == ([], 0)
-    same(trainer.network.parameters, before)
-
-
-def test_there_is_a_checkpoint_before_the_first_epoch(tmp_path):
-    """What it is good for is in test_checkpoints.py."""
-    file = tmp_path / "run.npz"
-    found = []
-    trainer = trainer_of(metric=lambda Y, T: found.append(file.exists()) or 0.0)
-    trainer.fit(*data(6), 1, validation=data(6), checkpoint=file)
-    assert found == [True]
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_validation_loss_that_is_no_number_is_not_kept(value):
-    X, T = data(11)
-    trainer = trainer_of(loss=lambda Y, T: (value if len(Y) == 6 else 1.0, 0 * Y))
-    with pytest.raises(FloatingPointError, match=f"the validation loss is {value} after 3 updates"):
-        trainer.fit(X, T, 1, validation=data(6))
-    assert (trainer.history, trainer.best) == ([], [])
-
-
-def test_augmentation_cannot_change_the_data():
-    def careless(X, rng):
-        X += 1
-        return X
-
-    X, T = data(6)
-    copy = X.copy()
-    with pytest.raises(ValueError, match="read-only"):
-        trainer_of(augment=careless).fit(X, T, 2)
-    same([X], [copy])
-    assert X.flags.writeable
+@pytest.mark.parametrize(("n", "name", "updates"), [(4, "loss", 0), (6, "validation loss", 3)])
+def test_a_loss_that_is_no_number_is_not_kept(value, n, name, updates):
+    trainer = trainer_of(loss=lambda Y, T: (value if len(Y) == n else 1.0, 0 * Y))
+    with pytest.raises(FloatingPointError, match=f"the {name} is {value} after {updates} updates"):
+        trainer.fit(*data(11), 1, validation=data(6))
+    assert (trainer.history, trainer.best, trainer.optimizer.iterations) == ([], [], updates)
 
 
 # Bad input
+
+X, T = data(6)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"batch_size": 0}, "batch_size: expected a whole number of at least 1, got 0"),
-        ({"batch_size": 2.0}, "batch_size: expected a whole number of at least 1, got 2.0"),
-        ({"l1": -0.1}, "l1: expected a number of at least 0, got -0.1"),
         ({"l2": math.nan}, "l2: expected a number of at least 0, got nan"),
         ({"dropout": [0.5]}, r"dropout: expected a rate for each of 2 layers, got \[0.5\]"),
-        ({"dropout": [0.5] * 3}, "dropout: expected a rate for each of 2 layers"),
-        ({"dropout": [0.5, 1.0]}, "dropout: expected 0 <= rate < 1, got 1.0"),
-        ({"dropout": 0.5}, "dropout: expected a rate for each of 2 layers, got 0.5"),
-        ({"dropout": None}, "dropout: expected a rate for each of 2 layers, got None"),
-        ({"optimizer": "adam"}, "optimizer: expected one of class Optimizer, got 'adam'"),
-        ({"optimizer": optimizers.Adam}, "optimizer: expected one of class Optimizer, got <class"),
-        ({"loss": "mse"}, "loss: expected a function, got 'mse'"),
+        ({"dropout": [0.5, 1.0]}, r"dropout\[1\]: expected .* of at least 0 and below 1, got 1.0"),
+        ({"dropout": 0.5}, "dropout: expected a sequence, got 0.5"),
+        ({"optimizer": optimizers.Adam}, "optimizer: expected Optimizer, got <class"),
         ({"loss": None}, "loss: expected a function, got None"),
-        ({"augment": 0.5}, "augment: expected a function, got 0.5"),
-        ({"metric": "accuracy"}, "metric: expected a function, got 'accuracy'"),
         ({"seed": -1}, "seed: expected a whole number of at least 0, got -1"),
-        ({"seed": None}, "seed: expected a whole number of at least 0, got None"),
-        ({"seed": 0.5}, "seed: expected a whole number of at least 0, got 0.5"),
     ],
 )
 def test_bad_settings_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         trainer_of(**options)
-
-
-def test_a_layer_is_no_network():
-    layer = recurrent.LSTM.random(4, 3, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="network: expected one of class Network, got"):
-        Trainer(layer, losses.softmax_cross_entropy, optimizers.SGD(0.1), 0)
-
-
-X, T = data(6)
+    with pytest.raises(ValueError, match=r"^network: expected Network, got"):
+        Trainer(optimizers.SGD(), losses.softmax_cross_entropy, optimizers.SGD(0.1), 0)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"X": X[:, :3]}, r"^X: expected shape \(N, 4\), got \(6, 3\)"),
-        ({"X": X[0]}, r"^X: expected shape \(N, 4\), got \(4,\)"),
-        ({"X": X.astype(int)}, "^X: expected float32 or float64, got int64"),
-        ({"X": X.astype(np.float32)}, "^X: expected float64 like the parameters, got float32"),
-        ({"X": X * np.nan}, "^X: expected finite numbers, got nan"),
-        ({"T": T[:5]}, r"^T: expected shape \(6, 3\), got \(5, 3\)"),
-        ({"T": T[:, :1]}, r"^T: expected shape \(6, 3\), got \(6, 1\)"),
-        ({"T": T.astype(int)}, "^T: expected float32 or float64, got int64"),
-        ({"T": T.argmax(axis=1)}, r"^T: expected a row for each example, .*one_hot\(labels, 3\)"),
-        ({"validation": (X, T.argmax(axis=1))}, "^validation T: expected a row for each"),
-        ({"validation": 0.2}, r"^validation: expected a pair \(X, T\), got a float"),
-        ({"validation": X}, r"^validation: expected a pair \(X, T\), got a ndarray"),
-        ({"validation": (X, T, T)}, r"^validation: expected a pair \(X, T\), got a tuple"),
-        ({"T": T.astype(np.float32)}, "^T: expected float64 like the parameters, got float32"),
-        ({"validation": (X[:, :3], T)}, r"^validation X: expected shape \(N, 4\), got \(6, 3\)"),
-        ({"validation": (X, T[:5])}, r"^validation T: expected shape \(6, 3\), got \(5, 3\)"),
-        ({"validation": (X.astype(np.float32), T)}, "^validation X: expected float64 like"),
-        ({"validation": (X, T.astype(np.float32))}, "^validation T: expected float64 like"),
+        ({"X": X[:, :3]}, r"X: expected shape \(N, 4\), got \(6, 3\)"),
+        ({"X": X.astype(np.float32)}, "X: expected float64 like the parameters, got float32"),
+        ({"X": np.ma.array(X, mask=X > 0)}, "X: expected an array without a mask"),
+        ({"T": T[:5]}, r"T: expected shape \(6, 3\), got \(5, 3\)"),
+        ({"T": T.astype(np.float32)}, "T: expected float64 like the parameters, got float32"),
+        ({"T": T.argmax(axis=1)}, r"T: expected a row for each example, .*one_hot\(labels, 3\)"),
+        ({"validation": (X, T.argmax(axis=1))}, "validation T: expected a row for each"),
+        ({"validation": 0.2}, r"validation data: expected a pair \(X, T\), got a float"),
+        ({"validation": (X, T, T)}, r"validation data: expected a pair \(X, T\), got a tuple"),
+        ({"validation": (X[:, :3], T)}, r"validation X: expected shape \(N, 4\), got \(6, 3\)"),
+        ({"validation": (X, T[:5])}, r"validation T: expected shape \(6, 3\), got \(5, 3\)"),
+        ({"validation": (X.astype(np.float32), T)}, "validation X: expected float64 like"),
+        ({"validation": (X, T.astype(np.float32))}, "validation T: expected float64 like"),
         ({"epochs": 0}, "epochs: expected a whole number of at least 1, got 0"),
-        ({"epochs": 1.5}, "epochs: expected a whole number of at least 1, got 1.5"),
         ({"patience": 1}, "patience: expected validation data to judge by, got none"),
-        (
-            {"patience": 0, "validation": (X, T)},
-            "patience: expected a whole number of at least 1, got 0",
-        ),
+        ({"patience": 0, "validation": (X, T)}, "patience: expected a whole number of at least 1"),
     ],
 )
 def test_bad_data_are_refused_before_anything_changes(changes, message):
     trainer = trainer_of()
     before = [p.copy() for p in trainer.network.parameters]
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         trainer.fit(**({"X": X, "T": T, "epochs": 1} | changes))
     assert (trainer.history, trainer.optimizer.iterations) == ([], 0)
     same(trainer.network.parameters, before)
-
-
-def test_rates_of_dropout_may_be_an_array():
-    one, other = (trainer_of(dropout=rates) for rates in (np.array([0.2, 0.5]), (0.2, 0.5)))
-    assert one.fit(X, T, 2) == other.fit(X, T, 2)
-
-
-@pytest.mark.parametrize(
-    ("augment", "message"),
-    [
-        (lambda X, rng: X[:5], r"augment\(X\): expected shape \(6, 4\), got \(5, 4\)"),
-        (lambda X, rng: np.vstack([X, X]), r"augment\(X\): expected .*, got \(12, 4\)"),
-        (lambda X, rng: X / 0.0, r"augment\(X\): expected finite numbers"),
-        (lambda X, rng: X.astype(np.float32), "X: expected float64 like the parameters"),
-    ],
-)
-@pytest.mark.filterwarnings("ignore:divide by zero")
-def test_bad_augmentation_is_refused(augment, message):
-    with pytest.raises(ValueError, match=message):
-        trainer_of(augment=augment).fit(X, T, 1)
-
-
-@pytest.mark.equation("accuracy-deviation")
-@pytest.mark.parametrize("p", [0.1, 0.5, 0.98])
-def test_deviation_of_an_accuracy(p):
-    n = 12  # small enough to sum over all outcomes
-    outcomes = [(k / n, math.comb(n, k) * p**k * (1 - p) ** (n - k)) for k in range(n + 1)]
-    mean = sum(share * chance for share, chance in outcomes)
-    variance = sum((share - mean) ** 2 * chance for share, chance in outcomes)
-    assert math.sqrt(variance) == pytest.approx(math.sqrt(p * (1 - p) / n), rel=1e-12)
