@@ -183,6 +183,12 @@ def test_cross_entropies_far_out(size):
             np.testing.assert_allclose(gradient, [[1, 0, 0]] - target, atol=1e-17)
 
 
+def test_examples_far_from_each_other_do_not_meet():
+    value, gradient = losses.softmax_cross_entropy([[1e4, 0.0], [0.0, 0.0]], np.eye(2)[[0, 0]])
+    assert value == pytest.approx(math.log(2) / 2, rel=1e-15)
+    np.testing.assert_allclose(gradient, [[0, 0], [-0.25, 0.25]], atol=1e-16)
+
+
 # What holds for any batch
 
 
