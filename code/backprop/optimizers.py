@@ -96,28 +96,23 @@ def _fitting(
     gradients: Sequence[npt.ArrayLike],
     state: Sequence[Mapping[str, Array]],
 ) -> list[Array]:
-    """Return the gradients as arrays, if every parameter can be changed by its own and once."""
+    """Return the gradients as arrays, if NumPy would neither broadcast nor convert one."""
     if len(parameters) == 0:
         raise ValueError("parameters: expected at least one, got none")
     if not len(parameters) == len(gradients) == len(state):
-        raise ValueError(
-            f"gradients: expected one for each of {len(state)} parameters,"
-            f" got {len(gradients)} for {len(parameters)}"
-        )
+        got = f"{len(gradients)} for {len(parameters)}"
+        raise ValueError(f"gradients: expected one for each of {len(state)} parameters, got {got}")
     if any(isinstance(a, np.ma.MaskedArray) for a in [*parameters, *gradients]):
         raise ValueError("expected arrays without a mask: fill or drop what it hides")
     arrays = [np.asarray(g) for g in gradients]
     for i, (p, g, slots) in enumerate(zip(parameters, arrays, state, strict=True)):
-        if not isinstance(p, np.ndarray):  # a number, for example, does not change in place
-            raise ValueError(f"parameter {i}: expected an array, got {type(p).__name__}")
-        if p.dtype not in FLOATS or not p.flags.writeable:
-            kind = f"{p.dtype}" if p.flags.writeable else "one that is read-only"
-            raise ValueError(f"parameter {i}: expected float32 or float64 to change, got {kind}")
+        if not (isinstance(p, np.ndarray) and p.dtype in FLOATS and p.flags.writeable):
+            wanted = "an array of float32 or float64 that can be changed"
+            raise ValueError(f"parameter {i}: expected {wanted}, got {_kind(p)}")
         for name, array in {"gradient": g, **slots}.items():
-            if array.shape != p.shape or array.dtype != p.dtype:  # NumPy would broadcast
+            if (array.shape, array.dtype) != (p.shape, p.dtype):
                 raise ValueError(
-                    f"parameter {i} is {p.dtype} {p.shape}: expected its {name} to be alike,"
-                    f" got {array.dtype} {array.shape}"
+                    f"{name} {i}: expected {_kind(p)} like the parameter, got {_kind(array)}"
                 )
     return arrays
 
@@ -126,10 +121,15 @@ def _check_memory(parameters: Sequence[Array], gradients: Sequence[Array]) -> No
     """Refuse parameters that a step would change twice, or together with a gradient."""
     for i, p in enumerate(parameters):
         if any(np.shares_memory(p, array) for array in [*parameters[:i], *gradients]):
-            raise ValueError(
-                f"parameter {i}: expected memory of its own, but another parameter or a gradient"
-                " shares it; copy one of them"
-            )
+            wanted = "memory that no other parameter and no gradient shares"
+            raise ValueError(f"parameter {i}: expected {wanted}; copy one of them")
+
+
+def _kind(value: Any) -> str:
+    """Return what an array is, for a message."""
+    if not isinstance(value, np.ndarray):
+        return f"a {type(value).__name__}"
+    return f"{value.dtype} {value.shape}{'' if value.flags.writeable else ', read-only'}"
 
 
 @dataclass

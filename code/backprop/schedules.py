@@ -20,7 +20,6 @@ Rate = Annotated[float, "[0, inf)"]
 Updates = Annotated[int, "[0, inf)"]
 
 
-@dataclass(frozen=True)
 class LearningRateSchedule:
     """What all schedules share: their fields are checked."""
 
@@ -53,7 +52,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         check_fields(self)
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(f"values: expected {len(self.boundaries) + 1}, got {len(self.values)}")
-        if list(self.boundaries) != sorted(set(self.boundaries)):
+        if self.boundaries != sorted(set(self.boundaries)):
             raise ValueError(f"boundaries: expected increasing numbers, got {self.boundaries}")
         for name in ("boundaries", "values"):  # tuples, so that nobody changes them
             object.__setattr__(self, name, tuple(getattr(self, name)))

@@ -150,8 +150,9 @@ class Trainer:
             If the loss, or that of the validation data, is not a finite number any more. (The
             functions of `losses` raise ValueError for outputs that are not finite.)
         """
-        examples = self._examples("", (X, T))
-        held_out = None if validation is None else self._examples("validation ", validation)
+        network = self.network
+        examples = _examples(network, "", (X, T))
+        held_out = None if validation is None else _examples(network, "validation ", validation)
         if held_out is None and patience is not None:
             raise ValueError("patience: expected validation data to judge by, got none")
         if checkpoint is not None:
@@ -161,29 +162,15 @@ class Trainer:
                 record = {"loss": self._epoch(*examples)}
                 if held_out is not None:
                     record |= self.evaluate(*held_out, prefix="val_")
-                    self._check_finite("validation loss", record["val_loss"])
+                    _check_finite("validation loss", record["val_loss"], self.optimizer)
                 self.history.append(record)
                 if self.best_epoch == len(self.history):
-                    self.best = [p.copy() for p in self.network.parameters]
+                    self.best = [p.copy() for p in network.parameters]
                 if checkpoint is not None:
                     checkpoints.write(checkpoint, self.state())
                 bar.set_postfix(record, refresh=False)
                 bar.update()
         return self.history
-
-    def _examples(self, whose: str, pair: Data) -> tuple[Array, Array]:
-        """Return inputs and targets as arrays that fit the network and each other."""
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise ValueError(f"{whose}data: expected a pair (X, T), got a {type(pair).__name__}")
-        X, T = pair
-        lengths = self.network.axes
-        if np.ndim(T) == 1:
-            raise ValueError(
-                f"{whose}T: expected a row for each example, got {np.shape(T)}; of labels,"
-                f" datasets.one_hot(labels, {lengths['K']}) makes rows"
-            )
-        X = as_array(f"{whose}X", X, "N D", lengths)
-        return X, as_array(f"{whose}T", T, "N K", lengths)
 
     # One epoch
 
@@ -198,7 +185,7 @@ class Trainer:
         for rows in unwrap(batches)(len(X), self.batch_size, self.rng):
             x, t = X.take(rows, axis=0), T.take(rows, axis=0)  # faster than X[rows]
             value, gradients = self.loss_and_gradients(x, t)
-            self._check_finite("loss", value)
+            _check_finite("loss", value, self.optimizer)
             self.optimizer.step(self.network.parameters, gradients)
             total += value * len(rows)
         return total / len(X)
@@ -227,13 +214,6 @@ class Trainer:
         # The metric comes first: a loss may overwrite the outputs.
         record = {} if self.metric is None else {f"{prefix}metric": self.metric(outputs, T)}
         return {f"{prefix}loss": self.loss(outputs, T)[0]} | record
-
-    def _check_finite(self, name: str, value: float) -> None:
-        if not math.isfinite(value):
-            raise FloatingPointError(
-                f"the {name} is {value} after {self.optimizer.iterations} updates: try a smaller"
-                " learning rate, or gradients that are clipped"
-            )
 
     # The best epoch
 
@@ -313,3 +293,23 @@ class Trainer:
             self.restore(state)
         except ValueError as error:
             raise ValueError(f"{file}: {error}; name another file, or delete this one") from error
+
+
+def _examples(network: Network, whose: str, pair: Data) -> tuple[Array, Array]:
+    """Return inputs and targets as arrays that fit the network and each other."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ValueError(f"{whose}data: expected a pair (X, T), got a {type(pair).__name__}")
+    lengths, shape = network.axes, np.shape(pair[1])
+    if len(shape) == 1:
+        remedy = f"of labels, datasets.one_hot(labels, {lengths['K']}) makes rows"
+        raise ValueError(f"{whose}T: expected a row for each example, got {shape}; {remedy}")
+    X = as_array(f"{whose}X", pair[0], "N D", lengths)
+    return X, as_array(f"{whose}T", pair[1], "N K", lengths)
+
+
+def _check_finite(name: str, value: float, optimizer: Optimizer) -> None:
+    if not math.isfinite(value):
+        remedy = "try a smaller learning rate, or gradients that are clipped"
+        raise FloatingPointError(
+            f"the {name} is {value} after {optimizer.iterations} updates: {remedy}"
+        )

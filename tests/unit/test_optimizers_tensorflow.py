@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from test_optimizers import RATE, every_optimizer
+from test_optimizers import RATE, TABLE
 
 from backprop.optimizers import Momentum, clip_by_global_norm
 from backprop.schedules import PiecewiseConstantDecay
@@ -14,6 +14,10 @@ pytestmark = pytest.mark.tensorflow
 
 tf = pytest.importorskip("tensorflow")
 from backprop import tensorflow_twin  # noqa: E402, F401
+
+every_optimizer = pytest.mark.parametrize(
+    "entry", [pytest.param(e, id=e.make.__name__) for e in TABLE if e.keras is not None]
+)
 
 
 def keras_path(optimizer, start, gradients):

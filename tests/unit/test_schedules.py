@@ -49,6 +49,8 @@ def test_a_warm_up_is_a_line_to_where_the_cosine_begins(first):
         expected = (5 - t) / 5 * first + t / 5 * 0.3 if t < 5 else cosine(t - 5)
         assert schedule(t) == pytest.approx(expected, rel=1e-15)
     assert CosineDecay(0.1, 20, warmup_target=0.3)(0) == 0.3  # a warm-up of no updates
+    with pytest.raises(TypeError):  # Keras's third is another one
+        CosineDecay(0.1, 20, 0.3)
 
 
 @pytest.mark.parametrize(
