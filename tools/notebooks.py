@@ -80,7 +80,6 @@ def keep_ids(cells: list[NotebookNode], before: list[NotebookNode]) -> None:
             cell.id = before[place].id
         elif cell.id in taken:
             cell.id = new_raw_cell().id
-        taken.add(cell.id)
 
 
 def committed_cells(path: Path) -> list[NotebookNode]:

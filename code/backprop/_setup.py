@@ -65,7 +65,7 @@ def _install(modules: list[str]) -> None:
     """Let pip install the modules. It must keep the NumPy that is there: a kernel may hold it."""
     names = {"tensorflow": "tensorflow-cpu"} if SMALL_TENSORFLOW else {}
     wanted = [f"{names.get(module, module)}>={OLDEST[module]}" for module in modules]
-    if "numpy" not in modules and (numpy := _version("numpy")):
+    if numpy := _version("numpy"):
         wanted.append(f"numpy=={numpy}")
     print(f"Installing {', '.join(modules)} ...", flush=True)
     command = [sys.executable, "-m", "pip", "install", *wanted]

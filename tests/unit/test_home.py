@@ -202,10 +202,13 @@ def test_cell_names_another_module_of_the_same_name(tmp_path, bare_python, file,
 @pytest.mark.parametrize("reason", ["ERROR: Network is unreachable", "No module named pip"])
 def test_cell_points_to_the_error_of_pip(tmp_path, bare_python, reason, folder):
     (tmp_path / folder).mkdir(exist_ok=True)
-    (tmp_path / "pip.py").write_text(f"raise SystemExit({reason!r})")
+    program = f"import sys; raise SystemExit(' '.join([*sys.argv[1:], {reason!r}]))"
+    (tmp_path / "pip.py").write_text(program)
     done = run_cell(render(GITHUB), tmp_path, bare_python)
     assert error_of(done) == "ImportError: The package is kept out by the error above"
-    assert reason in done.stdout
+    archive = "https://github.com/owner/name/archive/main.zip"
+    assert f"install -qq --no-deps --retries 0 {archive} {reason}\n" in done.stdout
+    assert "During handling" not in done.stdout
 
 
 @pytest.fixture(scope="module")

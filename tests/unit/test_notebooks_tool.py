@@ -163,6 +163,7 @@ def test_a_chapter_changed_elsewhere_keeps_the_rules(chapter, style):
         rule.__name__: [] for rule in notebook_rules.RULES
     }
     assert [cell.id for cell in after.cells] == [cell.id for cell in before.cells]
+    assert after.metadata == notebooks.METADATA
     changed = [a != b for a, b in zip(after.cells, before.cells, strict=True)]
     assert changed.index(True) == 3
     assert sum(changed) == 1
@@ -204,10 +205,22 @@ def test_a_cell_put_in_between_is_new_and_the_others_are_what_they_were(chapter)
     after = [cell.id for cell in notebooks.read_notebook(chapter).cells]
     assert after[:3] + after[4:] == before
     assert len(set(after)) == len(after)
-    # What is not yet committed keeps the identifier that it got.
-    nbformat.write(notebooks.read_notebook(chapter), chapter)
-    again = [cell.id for cell in nbformat.read(chapter, as_version=4).cells]
-    assert again == [cell.id for cell in notebooks.read_notebook(chapter).cells]
+
+
+def test_what_is_not_yet_committed_keeps_its_identifiers(chapter):
+    notebook = nbformat.read(chapter, as_version=4)
+    notebook.cells.insert(3, new_markdown_cell("A new thought."))
+    nbformat.write(notebook, chapter)
+    cells = notebooks.read_notebook(chapter).cells
+    assert [cell.id for cell in cells] == [cell.id for cell in notebook.cells]
+
+
+def test_ends_of_lines_are_those_of_the_course(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"one\r\ntwo\r\n")
+    assert notebooks.write_if_changed(path, "one\ntwo\n")
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert not notebooks.write_if_changed(path, "one\ntwo\n")
 
 
 @pytest.mark.parametrize("missing", ["git", "commit"])
