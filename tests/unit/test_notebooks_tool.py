@@ -1,6 +1,7 @@
 """`make text` and `make chapter`: a chapter comes back in the course's form, whoever saved it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,21 +48,27 @@ def good_notebook():
     return new_notebook(cells=cells, metadata=notebooks.METADATA)
 
 
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A repository with one chapter, which has been executed and committed."""
+    folder = tmp_path_factory.mktemp("course")
+    path = folder / "chapters" / "01_first.ipynb"
+    executed = notebooks.execute(good_notebook(), folder)
+    notebooks.write_if_changed(path, nbformat.writes(executed) + "\n")
+    for command in ("init -q", "add .", "commit -q -m chapter"):
+        who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+        subprocess.run(["git", *who, *command.split()], cwd=folder, check=True)
+    return folder
+
+
 @pytest.fixture
-def chapter(tmp_path, monkeypatch, capsys):
-    """A chapter that has been executed and committed."""
+def chapter(tmp_path, monkeypatch, repository):
+    """The chapter in a repository of the test's own."""
+    shutil.copytree(repository, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(notebooks, "ROOT", tmp_path)
     monkeypatch.setattr(notebooks, "CHAPTERS", tmp_path / "chapters")
     monkeypatch.setattr(notebooks, "TEXTS", tmp_path / "build" / "text")
-    path = tmp_path / "chapters" / "01_first.ipynb"
-    path.parent.mkdir()
-    nbformat.write(good_notebook(), path)
-    run(path)
-    for command in ("init -q", "add .", "commit -q -m chapter"):
-        who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-        subprocess.run(["git", *who, *command.split()], cwd=tmp_path, check=True)
-    capsys.readouterr()
-    return path
+    return tmp_path / "chapters" / "01_first.ipynb"
 
 
 def run(path, action="chapter"):
