@@ -27,16 +27,16 @@ SETUP_CELL = """\
 import sys
 from importlib import import_module, util
 
-sys.path += ["../code", "code"]  # it is there if this notebook is in the repository
+sys.path += ["../code", "code"]  # in the course's repository it is there
 found = getattr(util.find_spec("backprop"), "origin", None)
 if not found:
     {install}
 try:
     import_module("backprop._setup").ready("{version}")
 except ModuleNotFoundError:
-    raise ImportError(f"The package is kept out by {{found or 'the error above'}}") from None
+    raise ImportError(f"The course is kept out by {{found or 'pip'}}") from None
 """
-NO_HOME = "The course has no address yet: open this notebook in its repository"
+NO_HOME = "The course has no address: open this in its repository"
 
 
 def read_home(pyproject: str) -> str:

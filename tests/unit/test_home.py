@@ -55,7 +55,9 @@ def test_every_chapter_has_the_set_up_cell():
 
 @pytest.mark.parametrize("address", [NOT_SET, GITHUB, "file://localhost/course"])
 def test_the_set_up_cell_is_short(address):
-    assert len(render(address).splitlines()) <= 12
+    lines = render(address).splitlines()
+    assert len(lines) <= 12
+    assert all(len(line) <= 80 or line.lstrip().startswith("%pip") for line in lines)
 
 
 def test_the_version_is_that_of_the_package():
@@ -194,18 +196,18 @@ def test_cell_names_another_module_of_the_same_name(tmp_path, bare_python, file,
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
     error = error_of(run_cell(render(GITHUB), tmp_path, bare_python))
-    assert error == f"ImportError: The package is kept out by {path}"
+    assert error == f"ImportError: The course is kept out by {path}"
 
 
 # A folder of the same name is no obstacle: Python prefers a package to it, wherever that is.
 @pytest.mark.parametrize("folder", ["backprop", "."])
 @pytest.mark.parametrize("reason", ["ERROR: Network is unreachable", "No module named pip"])
-def test_cell_points_to_the_error_of_pip(tmp_path, bare_python, reason, folder):
+def test_cell_names_pip_below_its_error(tmp_path, bare_python, reason, folder):
     (tmp_path / folder).mkdir(exist_ok=True)
     program = f"import sys; raise SystemExit(' '.join([*sys.argv[1:], {reason!r}]))"
     (tmp_path / "pip.py").write_text(program)
     done = run_cell(render(GITHUB), tmp_path, bare_python)
-    assert error_of(done) == "ImportError: The package is kept out by the error above"
+    assert error_of(done) == "ImportError: The course is kept out by pip"
     archive = "https://github.com/owner/name/archive/main.zip"
     assert f"install -qq --no-deps --retries 0 {archive} {reason}\n" in done.stdout
     assert "During handling" not in done.stdout
