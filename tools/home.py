@@ -1,5 +1,7 @@
 """Set the repository's address: in pyproject.toml and in the set-up cell of every chapter.
 
+The cell holds the package's version, too: a new version needs the address set once more.
+
 `make home HOME_URL=https://github.com/owner/name` runs it.
 """
 
@@ -75,6 +77,8 @@ def find_setup_cell(notebook: dict[str, Any]) -> dict[str, Any] | None:
 def set_home(root: Path, home: str) -> list[Path]:
     """Write the address into the course at `root`; return the files that changed.
 
+    The set-up cell's output is written as well: it says which version is ready.
+
     Raises
     ------
     ValueError
@@ -88,14 +92,16 @@ def set_home(root: Path, home: str) -> list[Path]:
     pyproject = root / "pyproject.toml"
     old = pyproject.read_text(encoding="utf-8")
     line = f'Repository = "{read_home(old)}"'
-    setup_cell = render_setup_cell(home, read_version(root))
+    version = read_version(root)
+    source, output = render_setup_cell(home, version), f"backprop {version} is ready.\n"
     texts = {pyproject: old.replace(line, f'Repository = "{home}"')}
     for path in sorted((root / "chapters").glob("*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
         cell = find_setup_cell(notebook)
         if cell is None:
             raise ValueError(f"{path.name}: its first code cell must have the tag 'setup'")
-        cell["source"] = setup_cell.splitlines(keepends=True)
+        cell["source"] = source.splitlines(keepends=True)
+        cell["outputs"] = [{"name": "stdout", "output_type": "stream", "text": [output]}]
         # As Jupyter writes it, so that nothing else changes.
         texts[path] = json.dumps(notebook, ensure_ascii=False, indent=1) + "\n"
     changed = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]

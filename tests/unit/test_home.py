@@ -16,7 +16,7 @@ import home
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from backprop import __version__
 
@@ -93,6 +93,7 @@ def test_set_home_writes_the_address_and_nothing_else(course, end):
     old["project"]["urls"]["Repository"] = address
     assert tomllib.loads(pyproject.read_text()) == old
     before.cells[1].source = render(address)
+    before.cells[1].outputs = [new_output("stream", name="stdout", text=READY)]
     expected = nbformat.writes(before) + "\n"
     assert chapter.read_text(encoding="utf-8") == expected
     assert home.set_home(course, address) == []
