@@ -63,6 +63,7 @@ oldest: PYTHON = $(or $(OLDEST_PYTHON),$(call first,python3.11 python3.12 python
 newest: PYTHON = $(or $(NEWEST_PYTHON),$(call first,python3.13 python3.12 python3.11 python3))
 oldest: RESOLUTION := lowest-direct
 newest: RESOLUTION := highest
+oldest: WARNINGS := -W default  # old packages warn of the new ones that they bring along
 oldest: ## package and chapters with the oldest Python and packages of pyproject.toml
 newest: ## package and chapters with the newest Python and packages that can be had
 oldest newest: python
@@ -70,7 +71,7 @@ oldest newest: python
 	@"$(PYTHON)" -m venv --clear .venv-$@
 	@.venv-$@/bin/python -m pip install -q --disable-pip-version-check uv
 	@.venv-$@/bin/python -m uv pip install -q --resolution $(RESOLUTION) -e ".[test]"
-	@.venv-$@/bin/python $(SIDE_BY_SIDE) chapters tests/unit
+	@.venv-$@/bin/python $(SIDE_BY_SIDE) $(WARNINGS) chapters tests/unit
 
 timing: test-env ## time the chapters, one after the other, into build/timing.md
 	@"$(RUN)" -m pytest -q chapters --timing build/timing.md
