@@ -18,7 +18,7 @@ NOTEBOOK = chapters/$(CHAPTER).ipynb
 # do then waits for a short one.
 SIDE_BY_SIDE := -m pytest -n logical
 
-.PHONY: help book test check oldest newest timing text chapter mutants benchmark speed digits data home pins clean python book-env test-env
+.PHONY: help book test lint check weekly oldest newest timing text chapter mutants benchmark speed digits data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -47,15 +47,20 @@ book: book-env ## build the HTML book in _build/html
 	@"$(RUN)" -c "from pathlib import Path; print(' ', Path('$(HTML)').resolve().as_uri())"
 	@echo "or with the command:  $(PYTHON) -m webbrowser $(HTML)"
 
-test: test-env ## run every test: package, chapters, book, mutants
-	@echo "Running the tests; the chapters are executed and compared with their stored outputs ..."
+test: test-env ## run the tests: package, chapters, book, known bugs; minutes
+	@echo "Running the tests, a line for each file; \`make weekly\` runs those that wait for clocks ..."
 	@"$(RUN)" $(SIDE_BY_SIDE) chapters tests/book tests/unit tests/plugins tests/chapters tests/mutants
 
-check: test-env ## lint, types and unit tests only: seconds instead of minutes
+lint: test-env ## lint, format and types
 	@"$(RUN)" -m ruff check .
 	@"$(RUN)" -m ruff format --check .
 	@"$(RUN)" -m mypy
-	@"$(RUN)" -m pytest tests/unit -m "not slow" -q
+
+check: lint ## lint, format, types and the quick unit tests: seconds instead of minutes
+	@"$(RUN)" -m pytest -q -m "not slow" tests/unit
+
+weekly: test-env ## run the tests that wait for clocks or take minutes
+	@"$(RUN)" $(SIDE_BY_SIDE) -m weekly tests
 
 # In environments of their own, made anew each time. OLDEST_PYTHON=... and NEWEST_PYTHON=...
 # override the Python.

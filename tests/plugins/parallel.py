@@ -4,19 +4,21 @@ Not test by test: the cells of a notebook belong to one kernel, and the tests of
 one built book.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
+
+
+class Scheduling(LoadFileScheduling):
+    """One file, or the folder tests/book, is one piece of work."""
+
+    def _split_scope(self, nodeid):
+        return "tests/book" if nodeid.startswith("tests/book/") else file_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    from xdist.scheduler import LoadFileScheduling
-
-    class Scheduling(LoadFileScheduling):
-        def _split_scope(self, nodeid):
-            return "tests/book" if nodeid.startswith("tests/book/") else super()._split_scope(nodeid)
-
     config.option.loadscopereorder = False  # the command line names the long ones first
     return Scheduling(config, log)
 
@@ -32,7 +34,7 @@ class Progress:
 
     def __init__(self, config):
         self.terminal = config.pluginmanager.get_plugin("terminalreporter")
-        self.left, self.results, self.seconds = Counter(), {}, Counter()
+        self.left, self.results, self.seconds = Counter(), defaultdict(Counter), Counter()
 
     def pytest_xdist_node_collection_finished(self, ids):
         self.left = Counter(map(file_of, ids))
@@ -46,7 +48,7 @@ class Progress:
         file = file_of(report.nodeid)
         self.seconds[file] += report.duration
         if report.when == "call" or report.outcome != "passed":
-            self.results.setdefault(file, Counter())[report.outcome] += 1
+            self.results[file][report.outcome] += 1
         if report.failed:
             self.terminal.write_line(f"FAILED {report.nodeid}", red=True)
         if report.when == "teardown":

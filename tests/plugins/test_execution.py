@@ -56,7 +56,10 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def cells(request, tmp_path_factory):
-    made = [new_code_cell(source, execution_count=1, outputs=stored) for source, stored, _ in CASES.values()]
+    made = [
+        new_code_cell(source, execution_count=1, outputs=stored)
+        for source, stored, _ in CASES.values()
+    ]
     with started(request.session, tmp_path_factory.mktemp("cells"), *made) as items:
         yield dict(zip(CASES, items, strict=False))
 
@@ -68,15 +71,15 @@ def test_what_is_compared(cells, case):
 
 
 def test_processor_seconds_and_memory_are_those_of_the_kernel(request, tmp_path):
-    work = "import time\nwhile time.process_time() < 2: pass\nlen(b'x' * 200 * 2**20);"
+    work = "import time\nwhile time.process_time() < 1: pass\nlen(b'x' * 200 * 2**20);"
     _ = b"x" * 700 * 2**20  # taken by the process of the tests, which is not the kernel
     with started(request.session, tmp_path, new_code_cell(work)) as (cell, resources):
         cell.runtest()
         resources.runtest()
     ((name, (seconds, processor, megabytes)),) = resources.user_properties
     assert name == "resources"
-    assert 0 < seconds
-    assert 2 <= processor
+    assert seconds > 0
+    assert processor >= 1
     assert 200 < megabytes < 400
 
 
