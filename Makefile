@@ -78,8 +78,12 @@ oldest newest: python
 	@.venv-$@/bin/python -m uv pip install -q --resolution $(RESOLUTION) -e ".[test]"
 	@.venv-$@/bin/python $(SIDE_BY_SIDE) $(WARNINGS) chapters tests/unit
 
-timing: test-env ## time the chapters, one after the other, into build/timing.md
-	@"$(RUN)" -m pytest -q chapters --timing build/timing.md
+# Readers have as many threads as cores; the tests have one.
+THREADS := 1
+timing: test-env ## time the chapters, one after the other, into build/timing.md; THREADS=2
+	@for variable in OPENBLAS_NUM_THREADS TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS; do \
+	    export "$$variable=$(THREADS)"; done; \
+	    "$(RUN)" -m pytest -q chapters --timing build/timing.md
 
 mutants: test-env ## inject known bugs one at a time; each must be caught
 	@"$(RUN)" -m pytest tests/mutants

@@ -11,7 +11,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTER
 
 import matplotlib  # noqa: E402
 import pytest  # noqa: E402
-from hypothesis import settings  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 pytest_plugins = ["execution", "parallel"]
 
@@ -19,8 +19,10 @@ pytest_plugins = ["execution", "parallel"]
 # it too, but executed notebooks inherit it, and show no figure then.
 matplotlib.use("Agg")
 
-# The same examples in every run: what passes here passes for everybody.
-settings.register_profile("course", deadline=None, derandomize=True)
+# The same examples in every run, and no look at the clock: what passes here passes for everybody.
+settings.register_profile(
+    "course", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("course")
 
 

@@ -139,5 +139,5 @@ def machine():
     versions.append(f"TensorFlow {version(packages_distributions()['tensorflow'][0])}")
     threads = os.environ["OPENBLAS_NUM_THREADS"]
     return ", ".join(
-        [f"{date.today()}: {processor}", f"{os.cpu_count()} cores, {threads} thread", *versions]
+        [f"{date.today()}: {processor}", f"{os.cpu_count()} cores, threads: {threads}", *versions]
     )
