@@ -73,7 +73,10 @@ class Steps:
         return lambda X, T: optimizer.step(parameters, gradients(X, T)[1])
 
     def _sgd_step(self, parameters):
-        network, loss = fast.FastNetwork(parameters, ACTIVATIONS), fast.softmax_cross_entropy_inplace
+        network, loss = (
+            fast.FastNetwork(parameters, ACTIVATIONS),
+            fast.softmax_cross_entropy_inplace,
+        )
         return lambda X, T: network.sgd_step(loss, X, T, RATE)
 
     def _batch(self):
