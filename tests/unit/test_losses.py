@@ -238,7 +238,7 @@ def test_gradient_has_the_predictions_dtype(name, dtype, targets_dtype):
 
 
 def test_huber_has_no_threshold_of_zero():
-    with pytest.raises(ValueError, match="^threshold: expected a number above 0, got 0$"):
+    with pytest.raises(ValueError, match=r"^threshold: expected a number above 0, got 0$"):
         losses.huber([[1.0]], [[0.0]], 0)
 
 

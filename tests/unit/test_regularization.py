@@ -42,7 +42,7 @@ def test_a_mask_is_its_formula(rate, dtype):
     chances = np.random.default_rng(3).random((7, 5), dtype)
     for place in np.ndindex(7, 5):
         expected = 0 if chances[place] < rate else 1 / (1 - rate)
-        assert mask[place] == pytest.approx(expected, rel=np.finfo(dtype).eps)
+        assert mask[place] == pytest.approx(expected, rel=float(np.finfo(dtype).eps))
 
 
 def test_a_rate_of_zero_keeps_even_what_draws_a_zero_and_a_rate_of_one_is_refused():
@@ -51,7 +51,9 @@ def test_a_rate_of_zero_keeps_even_what_draws_a_zero_and_a_rate_of_one_is_refuse
             return np.zeros(size, dtype)
 
     assert (dropout_mask((2, 3), 0, Zeros(np.random.PCG64(0))) == 1).all()
-    with pytest.raises(ValueError, match="^rate: expected a number of at least 0 and below 1, got"):
+    with pytest.raises(
+        ValueError, match=r"^rate: expected a number of at least 0 and below 1, got"
+    ):
         mask_of((2, 3), 1)
 
 
