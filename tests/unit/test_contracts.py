@@ -228,7 +228,7 @@ def everything(
     counts: Sequence[Count] = (),
     mode: Literal["a", "b"] = "a",
     network: Network | None = None,
-    rate: None | Annotated[float, "[0, 1]"] = None,
+    rate: None | Annotated[float, "[0, 1]"] = None,  # noqa: RUF036  # any order will do
     start: Annotated[float, "[0, 1]"] | Callable[[int], float] = 0.5,
     dtype: FloatType = float,
     arrays: Sequence[Annotated[Array, "N"]] = (),
