@@ -152,7 +152,7 @@ def _check(hint: Any) -> Check | None:
         return functools.partial(_sequence, _check(arguments[0]))
     if origin in (Union, types.UnionType):
         checks = [_check(member) for member in arguments if member is not type(None)]
-        return functools.partial(_either, type(None) in arguments, checks) if any(checks) else None
+        return functools.partial(_either, type(None) in arguments, checks)
     if inspect.isclass(hint) and (
         hint is np.random.Generator or hint.__module__.startswith("backprop")
     ):

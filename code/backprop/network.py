@@ -256,7 +256,7 @@ class Network:
     def save(self, file: str | Path) -> None:
         """Write the parameters and the activations' names to a file of just this name."""
         arrays: dict[str, Any] = {f"parameter_{i}": p for i, p in enumerate(self.parameters)}
-        npz.write(file, activations=np.array(self.activations), **arrays)
+        npz.write(file, activations=self.activations, **arrays)
 
     @classmethod
     def load(cls, file: str | Path) -> Self:

@@ -42,7 +42,7 @@ def read(file: str | Path) -> dict[str, Any]:
     try:
         if not zipfile.is_zipfile(file):  # NumPy would take it for a pickle
             raise ValueError("there is no archive of arrays here")
-        with np.load(file, allow_pickle=False) as saved:
+        with np.load(file) as saved:
             return {name: saved[name] for name in saved.files}
     except Exception as error:  # a damaged archive can raise almost anything
         raise ValueError(f"{file}: cannot be read ({error})") from error

@@ -32,7 +32,7 @@ def l1(parameters: Parameters, strength: Strength) -> tuple[float, list[Array]]:
         ``strength · sign(W)`` (eq: l1-gradient), zeros for biases; shaped like `parameters`. At a
         weight of zero, where there is no derivative, it is 0, as in TensorFlow.
     """
-    value = strength * math.fsum(float(np.abs(p).sum()) for p in parameters if p.ndim > 1)
+    value = strength * math.fsum(np.abs(p).sum() for p in parameters if p.ndim > 1)
     return value, [strength * np.sign(p) if p.ndim > 1 else np.zeros_like(p) for p in parameters]
 
 
@@ -48,7 +48,7 @@ def l2(parameters: Parameters, strength: Strength) -> tuple[float, list[Array]]:
     gradients : list of ndarray
         ``2 · strength · W`` (eq: l2-gradient), zeros for biases; shaped like `parameters`.
     """
-    value = strength * math.fsum(float(np.square(p).sum()) for p in parameters if p.ndim > 1)
+    value = strength * math.fsum(np.square(p).sum() for p in parameters if p.ndim > 1)
     return value, [2 * strength * p if p.ndim > 1 else np.zeros_like(p) for p in parameters]
 
 
@@ -72,5 +72,5 @@ def dropout_mask(
     rng : numpy.random.Generator
     dtype : dtype
     """
-    kept = rng.random(shape, dtype=np.dtype(dtype)) >= rate  # type: ignore[arg-type]
+    kept = rng.random(shape, dtype=dtype) >= rate  # type: ignore[arg-type]
     return np.divide(kept, 1 - rate, dtype=dtype)

@@ -228,10 +228,11 @@ def everything(
     counts: Sequence[Count] = (),
     mode: Literal["a", "b"] = "a",
     network: Network | None = None,
-    rate: Annotated[float, "[0, 1]"] | None = None,
+    rate: None | Annotated[float, "[0, 1]"] = None,  # noqa: RUF036  # any order will do
     start: Annotated[float, "[0, 1]"] | Callable[[int], float] = 0.5,
     dtype: FloatType = float,
     arrays: Sequence[Annotated[Array, "N"]] = (),
+    title: str | Annotated[float, "[0, 1]"] | None = None,
     anything: object = None,
 ):
     """Return the arguments."""
@@ -244,7 +245,7 @@ NETWORK = Network([[[1.0]], [0.0]], ["relu"])
 
 def test_what_fits_goes_through():
     good = {"f": np.exp, "names": ["he", "he"], "mode": "b", "network": NETWORK, "rate": 0.5}
-    good |= {"start": abs, "dtype": "f4", "arrays": [A[0], A[1]], "anything": "x"}
+    good |= {"start": abs, "dtype": "f4", "arrays": [A[0], A[1]], "title": "x", "anything": "x"}
     got = everything(RNG, **good)
     assert {name: got[name] for name in good} == good
     counts = everything(RNG, counts=np.array([3, 4]), rate=None, network=None)["counts"]
@@ -311,6 +312,15 @@ def test_letters_of_a_method_begin_with_its_object():
     sentence = "X: expected float64 like the parameters, got float32"
     assert refusal(Layer().forward, A.astype(np.float32)) == sentence
     assert Layer.axes.keys() == {"D", "dtype"}
+
+
+def test_an_object_of_the_package_brings_its_letters():
+    @checked
+    def f(network: Network, X: Annotated[Array, "N D"]):
+        return network.forward(X)
+
+    assert f(NETWORK, [[1.0]])[-1].tolist() == [[1.0]]
+    assert refusal(f, NETWORK, A) == "X: expected shape (N, 1), got (4, 3)"
 
 
 @dataclass(frozen=True)

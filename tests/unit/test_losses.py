@@ -237,6 +237,11 @@ def test_gradient_has_the_predictions_dtype(name, dtype, targets_dtype):
     np.testing.assert_allclose(gradient, exact[1], rtol=1e-5, atol=1e-6)
 
 
+def test_huber_has_no_threshold_of_zero():
+    with pytest.raises(ValueError, match=r"^threshold: expected a number above 0, got 0$"):
+        losses.huber([[1.0]], [[0.0]], 0)
+
+
 def test_huber_keeps_float32_with_a_threshold_of_float64():
     y = np.ones((2, 2), np.float32)
     assert losses.huber(y, y + 3, np.float64(1))[1].dtype == np.float32

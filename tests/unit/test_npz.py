@@ -65,3 +65,5 @@ def test_other_files_are_refused(tmp_path):
     for _ in foreign_files(file):
         with pytest.raises(ValueError, match=r"model\.npz: cannot be read \(.+\)"):
             npz.read(file)
+    with pytest.raises(ValueError, match=r"\(there is no archive of arrays here\)"):
+        npz.read(file)

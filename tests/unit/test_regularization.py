@@ -31,16 +31,33 @@ def test_gradients_are_new_arrays_shaped_like_the_parameters_also_of_integers_st
     assert penalty([], 1) == (0.0, [])
 
 
+every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
 @pytest.mark.equation("dropout")
+@every_dtype
 @pytest.mark.parametrize("rate", [0, 0.2, 0.5, 0.9])
-def test_a_mask_is_its_formula(rate):
-    mask, chances = mask_of((7, 5), rate, seed=3), np.random.default_rng(3).random((7, 5))
+def test_a_mask_is_its_formula(rate, dtype):
+    mask = mask_of((7, 5), rate, seed=3, dtype=dtype)
+    chances = np.random.default_rng(3).random((7, 5), dtype)
     for place in np.ndindex(7, 5):
         expected = 0 if chances[place] < rate else 1 / (1 - rate)
-        assert mask[place] == pytest.approx(expected, rel=1e-15)
+        assert mask[place] == pytest.approx(expected, rel=float(np.finfo(dtype).eps))
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_rate_of_zero_keeps_even_what_draws_a_zero_and_a_rate_of_one_is_refused():
+    class Zeros(np.random.Generator):
+        def random(self, size, dtype):
+            return np.zeros(size, dtype)
+
+    assert (dropout_mask((2, 3), 0, Zeros(np.random.PCG64(0))) == 1).all()
+    with pytest.raises(
+        ValueError, match=r"^rate: expected a number of at least 0 and below 1, got"
+    ):
+        mask_of((2, 3), 1)
+
+
+@every_dtype
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.8])
 def test_share_dropped_and_mean_of_many_masks(rate, dtype):
     n = 100_000
