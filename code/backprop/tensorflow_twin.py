@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from backprop.contracts import CONVERTED, Array, as_array, checked
+from backprop.contracts import CONVERTED, Array, checked
 from backprop.gradcheck import float_copies
 from backprop.network import Network
 
@@ -108,7 +108,10 @@ def forward(network: Network, parameters: Sequence[Any], X: npt.ArrayLike) -> An
 
 @checked
 def loss_gradients(
-    network: Network, loss: Annotated[str, tuple(LOSSES)], X: npt.ArrayLike, T: npt.ArrayLike
+    network: Network,
+    loss: Annotated[str, tuple(LOSSES)],
+    X: Annotated[Array, "N D"],
+    T: Annotated[Array, "N K", CONVERTED],
 ) -> list[Array]:
     """Return the gradients of a named loss by the tape, ordered like `network.parameters`.
 
@@ -117,13 +120,9 @@ def loss_gradients(
     network : Network
     loss : str
         The name of a function of `backprop.losses`.
-    X : array_like, shape (N, D)
-    T : array_like, shape (N, K)
+    X, T : array_like
     """
-    lengths = network.axes
-    inputs = as_array("X", X, "N D", lengths)
-    targets = as_array("T", T, "N K", lengths, rule=CONVERTED)
     return tape_gradients(
-        lambda *parameters: LOSSES[loss](forward(network, parameters, inputs), targets),
+        lambda *parameters: LOSSES[loss](forward(network, parameters, X), T),
         *network.parameters,
     )

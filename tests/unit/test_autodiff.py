@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import (
 )
 
 from backprop import activations, autodiff
-from backprop.autodiff import NESTED, PLAIN_ARRAY, RULES, Dual, Tensor, gradients, jvp, vjp
+from backprop.autodiff import NESTED, PLAIN_ARRAY, RULES, Dual, Tensor, Traced, gradients, jvp, vjp
 from backprop.gradcheck import numerical_gradients, relative_error
 
 REDUCTIONS = [f for f in RULES if not isinstance(f, np.ufunc)]
@@ -446,6 +446,8 @@ def test_duals_and_tensors_can_be_made_by_hand():
     assert [id(t) for t in tape] == [id(x), id(y), id(z)]
     assert [t.index for t in tape] == [0, 1, 2]
     assert [[i.index for i, _ in t.inputs] for t in tape] == [[], [0], [0, 1]]
+    with pytest.raises(NotImplementedError):
+        2 * Traced(3.0, None)
 
 
 # Arguments and results
@@ -472,15 +474,15 @@ def test_results_are_new_arrays():
 
 def test_arrays_that_f_changes_on_its_way_have_been_copied():
     def f(x):
-        factor, key, y = np.ones(3), np.array([0, 1, 2]), x
+        factor, key, y = np.ones(3), np.array([2, 1, 0]), x
         for _ in range(2):
             y = y[key] * factor
             factor *= 2
             key[:] = 0
         return np.sum(y)
 
-    assert gradients(f, np.ones(3))[0].tolist() == [6, 0, 0]
-    np.testing.assert_allclose(numerical_gradients(f, np.ones(3))[0], [6, 0, 0], atol=1e-9)
+    assert gradients(f, np.ones(3))[0].tolist() == [0, 0, 6]
+    np.testing.assert_allclose(numerical_gradients(f, np.ones(3))[0], [0, 0, 6], atol=1e-9)
 
 
 FLOAT32 = {
@@ -578,7 +580,7 @@ MASKED = np.ma.array(np.ones(3), mask=[0, 1, 0])
         (write, "autodiff cannot follow x[i] = y"),
         (add_in_place, IN_PLACE),
         (add_to_zeros, IN_PLACE),
-        (lambda x: np.mean(x, where=[True, False, True]), "np.add: cannot follow where"),
+        (lambda x: np.mean(x, where=[True, False, True]), "np.add: cannot follow where$"),
         (lambda x: np.sum(x, dtype=np.float32), "np.add: cannot follow dtype"),
         (lambda x: np.exp(x, where=[True, False, True], out=None), "np.exp: cannot follow where"),
         (lambda x: x @ x, "@: expected two matrices, got shapes (3,) and (3,)"),
@@ -598,7 +600,7 @@ def test_what_cannot_be_followed_is_refused(f, message):
     for call in (lambda: jvp(f, [x], [x]), lambda: vjp(f, [x], x)):
         with pytest.raises(ValueError) as caught:  # noqa: PT011
             call()
-        assert message in str(caught.value)
+        assert message in f"{caught.value}$"
 
 
 @pytest.mark.parametrize("name", ["reshape", "dot", "max", "copy"])

@@ -17,7 +17,6 @@ from backprop.gradcheck import (
     assert_gradients_agree,
     complex_step_gradients,
     directional_derivatives,
-    global_norm,
     gradient_report,
     numerical_gradients,
     relative_error,
@@ -305,7 +304,7 @@ def directions_of(seed, shapes, count):
 
 
 @pytest.mark.equation("directional-slope")
-@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize("size", [0.01, 100])
 def test_directional_derivative_is_its_formula(size):
     shapes = [(2, 3), (3,), (3,), ()]  # two of one shape, which have a direction each
     points = [size * rng(i).normal(size=shape) for i, shape in enumerate(shapes)]
@@ -353,7 +352,9 @@ def test_arguments_of_directional_derivatives_are_left_alone():
 
     x, number = np.ones(3), np.zeros(())
     x.flags.writeable = False
-    assert relative_error(*directional_derivatives(f, [x], [x], rng())) < 1e-9
+    pair = directional_derivatives(f, [x], [x], rng())
+    assert [a.shape for a in pair] == [(10,)] * 2  # unless it is told otherwise
+    assert relative_error(*pair) < 1e-9
 
 
 @pytest.mark.parametrize(
@@ -361,7 +362,6 @@ def test_arguments_of_directional_derivatives_are_left_alone():
     [
         ({"gradients": [[1.0, 1.0]]}, "gradients: expected the arrays' shapes [(2,), ()], got [("),
         ({"gradients": [[[1.0, 1.0]], 1.0]}, "shapes [(2,), ()], got [(1, 2), ()]"),
-        ({"gradients": [[1.0, np.nan], 1.0]}, "gradients[0]: expected finite numbers, got nan at"),
         ({"arrays": [[1.0, 2.0], np.float32(3)]}, "arrays[1]: expected float64, got float32"),
         ({"f": lambda x, y: np.nan}, "f: expected finite numbers, got nan and nan"),
         ({"f": lambda x, y: x}, "f: expected it to return a number, got shape (2,)"),
@@ -428,13 +428,6 @@ def test_relative_error_refuses_what_would_pass_a_limit_unseen():
     for a, b in [((3,), (3, 1)), ((3,), ()), ((2, 3), (3, 2)), ((1,), (3,))]:
         with refuses(f"b: expected shape {a} like a, got {b}"):
             relative_error(np.ones(a), np.ones(b))
-
-
-def test_global_norm_is_that_of_all_entries():
-    parts = [rng().normal(size=(2, 3)), rng(1).normal(size=()), np.float32([1e30, 0])]
-    assert global_norm(parts[:2]) == pytest.approx(norm([*parts[0].flat, parts[1]]), rel=1e-15)
-    assert global_norm(parts) == pytest.approx(1e30, rel=1e-7)
-    assert type(global_norm([])) is float
 
 
 # The three-way agreement
@@ -514,6 +507,8 @@ def test_the_report_is_a_table():
         "W            3.0e-01            1 of 4       (0, 1)    2.500000    4.000000",
         "bias         < 1e-07            0 of 2",
     ]
+    table = gradient_report(["W"], [[1.5e-7 + 1]], [[1.0]])
+    assert " 1.5e-07            0 of 1" in table
     assert gradient_report(["a longer name"], [[1.0, -2.0]], [[1.0, 2.0]]).split("\n") == [
         "gradient     " + HEADER.removeprefix("gradient"),
         "a longer name     1.8e+00            1 of 2         (1,)   -2.000000    2.000000",
@@ -574,7 +569,7 @@ def test_gradients_that_cannot_be_compared_are_refused(compare, count):
     for position in range(count):
         group = [GRADIENTS] * count
         group[position] = GRADIENTS[:1]
-        with refuses("names: expected one for each gradient, got 2 for"):
+        with refuses("names: expected one for each gradient, got 2 for ("):
             compare(NAMES, *group)
         group = [[np.ones((3, 1))] for _ in range(count)]
         group[position] = [np.ones(3)]
