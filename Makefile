@@ -3,9 +3,10 @@
 
 # The first Python on the PATH that the course supports; PYTHON=... overrides it. If none is
 # right, tools/environment.py says so in one sentence.
+first = $(shell for p in $(1); do "$$p" tools/environment.py python 2>/dev/null && \
+    { echo "$$p"; exit; }; done; echo python3)
 ifndef PYTHON
-PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
-    "$$p" tools/environment.py python 2>/dev/null && { echo "$$p"; exit; }; done; echo python3)
+PYTHON := $(call first,python3 python3.13 python3.12 python3.11)
 endif
 
 RUN := .venv/bin/python
@@ -13,7 +14,11 @@ SPEED := .venv-speed/bin/python
 HTML := _build/html/index.html
 NOTEBOOK = chapters/$(CHAPTER).ipynb
 
-.PHONY: help book test check text chapter mutants benchmark speed digits data home pins clean python book-env test-env
+# The tests, side by side on all cores. The long ones come first: a core that has nothing left to
+# do then waits for a short one.
+SIDE_BY_SIDE := -m pytest -n logical
+
+.PHONY: help book test lint check weekly oldest newest timing text chapter mutants benchmark speed digits data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -42,15 +47,43 @@ book: book-env ## build the HTML book in _build/html
 	@"$(RUN)" -c "from pathlib import Path; print(' ', Path('$(HTML)').resolve().as_uri())"
 	@echo "or with the command:  $(PYTHON) -m webbrowser $(HTML)"
 
-test: test-env ## run every test: package, chapters, book, mutants
-	@echo "Running the tests; the chapters are executed and compared with their stored outputs ..."
-	@"$(RUN)" -m pytest --nbval tests chapters
+test: test-env ## run the tests: package, chapters, book, known bugs; minutes
+	@echo "Running the tests, a line for each file; \`make weekly\` runs those that wait for clocks ..."
+	@"$(RUN)" $(SIDE_BY_SIDE) chapters tests/book tests/unit tests/plugins tests/chapters tests/mutants
 
-check: test-env ## lint, types and unit tests only: seconds instead of minutes
+lint: test-env ## lint, format and types
 	@"$(RUN)" -m ruff check .
 	@"$(RUN)" -m ruff format --check .
 	@"$(RUN)" -m mypy
-	@"$(RUN)" -m pytest tests/unit -m "not slow" -q
+
+check: lint ## lint, format, types and the quick unit tests: seconds instead of minutes
+	@"$(RUN)" -m pytest -q -m "not slow" tests/unit
+
+weekly: test-env ## run the tests that wait for clocks or take minutes
+	@"$(RUN)" $(SIDE_BY_SIDE) -m weekly tests
+
+# In environments of their own, made anew each time. OLDEST_PYTHON=... and NEWEST_PYTHON=...
+# override the Python.
+oldest: PYTHON = $(or $(OLDEST_PYTHON),$(call first,python3.11 python3.12 python3.13 python3))
+newest: PYTHON = $(or $(NEWEST_PYTHON),$(call first,python3.13 python3.12 python3.11 python3))
+oldest: RESOLUTION := lowest-direct
+newest: RESOLUTION := highest
+oldest: WARNINGS := -W default  # old packages warn of the new ones that they bring along
+oldest: ## package and chapters with the oldest Python and packages of pyproject.toml
+newest: ## package and chapters with the newest Python and packages that can be had
+oldest newest: python
+	@echo "Installing the $@ packages into .venv-$@ ..."
+	@"$(PYTHON)" -m venv --clear .venv-$@
+	@.venv-$@/bin/python -m pip install -q --disable-pip-version-check uv
+	@.venv-$@/bin/python -m uv pip install -q --resolution $(RESOLUTION) -e ".[test]"
+	@.venv-$@/bin/python $(SIDE_BY_SIDE) $(WARNINGS) chapters tests/unit
+
+# Readers have as many threads as cores; the tests have one.
+THREADS := 1
+timing: test-env ## time the chapters, one after the other, into build/timing.md; THREADS=2
+	@for variable in OPENBLAS_NUM_THREADS TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS; do \
+	    export "$$variable=$(THREADS)"; done; \
+	    "$(RUN)" -m pytest -q chapters --timing build/timing.md
 
 mutants: test-env ## inject known bugs one at a time; each must be caught
 	@"$(RUN)" -m pytest tests/mutants
@@ -77,7 +110,7 @@ text: test-env ## CHAPTER=02_chain_rule: write the chapter as text to build/text
 
 chapter: test-env ## CHAPTER=02_chain_rule: take over edited text, execute, test
 	@"$(RUN)" tools/notebooks.py chapter "$(CHAPTER)"
-	@"$(RUN)" -m pytest --nbval -q "$(NOTEBOOK)" tests/chapters/test_notebooks.py -k "$(CHAPTER)"
+	@"$(RUN)" -m pytest -q "$(NOTEBOOK)" tests/chapters/test_notebooks.py -k "$(CHAPTER)"
 
 data: test-env ## make code/backprop/data/mnist.npz again from the original files
 	@"$(RUN)" tools/mnist.py
@@ -90,4 +123,4 @@ pins: python ## refresh the pinned packages in requirements/
 	@"$(RUN)" tools/pins.py
 
 clean: ## remove the built book, scratch text, checkpoints of make digits, and the environments
-	rm -rf _build build .venv .venv-speed
+	rm -rf _build build .venv .venv-speed .venv-oldest .venv-newest

@@ -187,7 +187,12 @@ if __name__ == "__main__":
     parser.add_argument("mode", nargs="?", choices=SETTINGS, default="test")
     parser.add_argument("--run", nargs=2, metavar=("NAME", "SEED"), help="do this one only")
     given = parser.parse_args()
-    if given.run:
-        train(given.mode, given.run[0], int(given.run[1]))
-    else:
-        main(given.mode)
+    try:
+        if given.run:
+            train(given.mode, given.run[0], int(given.run[1]))
+        else:
+            main(given.mode)
+    except KeyboardInterrupt:  # Ctrl-C reaches the runs, too: only the first program speaks
+        if not given.run:
+            print("Stopped. Started again, it goes on from its last checkpoints.", file=sys.stderr)
+        sys.exit(130)

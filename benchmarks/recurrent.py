@@ -8,6 +8,7 @@ a busy machine slows all of them alike; compare the ratios, not the times.
 
 import argparse
 import os
+import sys
 from time import perf_counter
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -87,4 +88,8 @@ if __name__ == "__main__":
     parser.add_argument("rounds", type=int, nargs="?", default=30, help="how often each is timed")
     if (rounds := parser.parse_args().rounds) < 1:
         parser.error(f"expected at least one round, got {rounds}")
-    main(rounds)
+    try:
+        main(rounds)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        sys.exit(130)

@@ -2,7 +2,8 @@
 
 The forms are those of the chapter on fast training, taken from its cells with the tag "timed". Each
 is a function of the parameters that returns a function ``gradients(X, T)``, which returns the loss
-and its gradients, for the network of `contenders`.
+and its gradients, for the network of `contenders`. So what is timed is what the page shows. The
+chapter draws the times in cells of its own; the timed ones need none of them.
 """
 
 import json

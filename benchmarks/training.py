@@ -270,7 +270,8 @@ def main():
     except WorkerError as error:
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
-        sys.exit("Stopped; nothing has been written.")
+        print("Stopped; nothing has been written.", file=sys.stderr)
+        sys.exit(130)
     # One entry for each kernel: a run with another one leaves the others where they are.
     kernel = result["blas"][0].split()[-1]
     written = options.written | {kernel: result}

@@ -2,20 +2,25 @@
 
 make text CHAPTER=02_chain_rule       writes build/text/02_chain_rule.md
 make chapter CHAPTER=02_chain_rule    takes over that text if it is newer, then executes
+
+A chapter edited elsewhere (Colab, VS Code, JupyterLab) is brought back to the course's form: no
+metadata but the course's own, and the cells' identifiers as they were in the last commit.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
-from jupytext.combine import combine_inputs_with_outputs
+from jupytext.combine import map_outputs_to_inputs
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
@@ -24,6 +29,9 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
+CELL_METADATA = ("tags", "mystnb")  # what the course says about a cell; all else is an editor's
+NEW_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
+COLAB_BUTTON = "view-in-github"  # Colab puts a cell with this name before the title
 
 
 class ChapterError(Exception):
@@ -32,10 +40,11 @@ class ChapterError(Exception):
 
 def write_if_changed(path: Path, text: str) -> bool:
     """Write `text` to `path` unless it holds just that; tell whether it was written."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
+    data = text.encode("utf-8")  # not as text, which has other ends of lines on Windows
+    if path.exists() and path.read_bytes() == data:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(data)
     return True
 
 
@@ -46,10 +55,59 @@ def is_newer(path: Path, other: Path) -> bool:
     )
 
 
+def tidy(notebook: NotebookNode) -> NotebookNode:
+    """Return a notebook's cells without their outputs and without what an editor has added."""
+    cells, dropped = [], set(notebook.metadata) - set(METADATA)
+    for cell in notebook.cells:
+        if cell.metadata.get("id") == COLAB_BUTTON:
+            continue
+        dropped |= set(cell.metadata) - set(CELL_METADATA)
+        kept = {key: cell.metadata[key] for key in CELL_METADATA if cell.metadata.get(key)}
+        fresh = NEW_CELL[cell.cell_type](cell.source.replace("\r\n", "\n"), metadata=kept)
+        fresh.update({key: cell[key] for key in ("id", "attachments") if key in cell})
+        cells.append(fresh)
+    if dropped := dropped - {"jupytext"}:
+        print(f"Left out, since the course does not store it: {', '.join(sorted(dropped))}.")
+    return new_notebook(cells=cells, metadata=METADATA)
+
+
+def keep_ids(cells: list[NotebookNode], before: list[NotebookNode]) -> None:
+    """Give the cells that stood there before their identifiers back, and no two cells the same."""
+    places = map_outputs_to_inputs(cells, before)
+    taken = {before[place].id for place in places if place is not None}
+    for cell, place in zip(cells, places, strict=True):
+        if place is not None:
+            cell.id = before[place].id
+        elif cell.id in taken:
+            cell.id = new_raw_cell().id
+
+
+def committed_cells(path: Path) -> list[NotebookNode]:
+    """Return the cells of a notebook in the last commit: none if git does not know it."""
+    command = ["git", "show", f"HEAD:./{path.name}"]
+    try:
+        shown = subprocess.run(command, cwd=path.parent, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    cells: list[NotebookNode] = nbformat.reads(shown.stdout.decode("utf-8"), as_version=4).cells
+    return cells
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Return a chapter as the course stores it, whatever program has written it."""
+    try:
+        notebook = tidy(nbformat.read(path, as_version=4))
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        problem = str(error).splitlines()[0][:200]
+        raise ChapterError(f"{path.name} is no notebook that can be read: {problem}") from None
+    keep_ids(notebook.cells, committed_cells(path))
+    return notebook
+
+
 def export_text(name: str) -> None:
     """Write the chapter `name` as MyST Markdown, but never over edits not yet taken over."""
     notebook, text = CHAPTERS / f"{name}.ipynb", TEXTS / f"{name}.md"
-    fresh = jupytext.writes(nbformat.read(notebook, as_version=4), fmt="md:myst")
+    fresh = jupytext.writes(read_notebook(notebook), fmt="md:myst")
     if is_newer(text, notebook) and text.read_text(encoding="utf-8") != fresh:
         raise ChapterError(
             f"{text.relative_to(ROOT)} holds edits: `make chapter CHAPTER={name}` takes them "
@@ -63,11 +121,11 @@ def load_chapter(name: str) -> NotebookNode:
     """Return the chapter, with the edited text in it if there is a newer one."""
     notebook, text = CHAPTERS / f"{name}.ipynb", TEXTS / f"{name}.md"
     if not is_newer(text, notebook):
-        return nbformat.read(notebook, as_version=4)
+        return read_notebook(notebook)
     print(f"Taking over {text.relative_to(ROOT)} ...", flush=True)
-    edited = jupytext.reads(text.read_text(encoding="utf-8"), fmt="md:myst")
-    if notebook.exists():  # unchanged cells keep their identifiers
-        edited = combine_inputs_with_outputs(edited, nbformat.read(notebook, as_version=4))
+    edited = tidy(jupytext.reads(text.read_text(encoding="utf-8"), fmt="md:myst"))
+    if notebook.exists():
+        keep_ids(edited.cells, read_notebook(notebook).cells)
     return edited
 
 
@@ -80,11 +138,16 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     Raises
     ------
     ChapterError
-        If a cell fails; the message holds its traceback.
+        If a cell fails; the message holds its traceback. If asserts are switched off, too: they
+        hold the numbers that are not compared.
     """
+    if sys.flags.optimize:
+        raise ChapterError(
+            "asserts are switched off, and nothing else holds the numbers behind ≈: "
+            "unset PYTHONOPTIMIZE, and run Python without -O"
+        )
     os.environ["TQDM_DISABLE"] = "1"  # no progress bars in the outputs
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in the tests: the same order of summation
-    notebook.metadata = nbformat.from_dict(METADATA)
     client = NotebookClient(
         notebook,
         timeout=600,
@@ -96,10 +159,9 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     )
     try:
         client.execute()
-    except CellExecutionError as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise ChapterError(f"a cell fails, and the chapter is left as it was:\n{error}") from None
-    notebook.metadata = nbformat.from_dict(METADATA)
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    notebook.metadata = nbformat.from_dict(METADATA)  # the kernel has added its version
     nbformat.validate(notebook)
     return notebook
 
@@ -123,6 +185,9 @@ def main() -> None:
         {"text": export_text, "chapter": run_chapter}[action](name)
     except ChapterError as error:
         sys.exit(f"Error: {error}")
+    except KeyboardInterrupt:
+        print("Stopped; the chapter is as it was.", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

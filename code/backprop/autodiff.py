@@ -2,160 +2,218 @@
 
 Called with a `Dual` or a `Tensor` in the place of an array, ``np.exp``, ``@``, a sum, a power come
 to `Traced.__array_ufunc__`, one at a time. Each becomes a step: a value, and for each input the
-linear map that a small change goes through. Forward mode applies the maps in order, reverse mode
-their transposes in reverse order.
+linear map, the Jacobian, that a small change of it goes through. Forward mode applies the maps in
+order to a *tangent*, a change of the inputs: a Jacobian–vector product (JVP). Reverse mode applies
+their transposes in reverse order to a *cotangent*, a gradient with respect to the value: a
+vector–Jacobian product (VJP).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn, Self
+from copy import deepcopy
+from typing import Annotated, Any, NamedTuple, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from backprop.validation import Array
+from backprop.contracts import FREE, Array, checked
 
-# The derivative of y = f(a) or y = f(a, b) in each input, entry by entry.
-PARTIALS: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
-    np.negative: (lambda y, a: -1.0,),
-    np.add: (lambda y, a, b: 1.0, lambda y, a, b: 1.0),
-    np.subtract: (lambda y, a, b: 1.0, lambda y, a, b: -1.0),
-    np.multiply: (lambda y, a, b: b, lambda y, a, b: a),
-    np.divide: (lambda y, a, b: 1 / b, lambda y, a, b: -y / b),
-    np.power: (lambda y, a, b: b * a ** (b - 1.0), lambda y, a, b: y * np.log(a)),
-    np.square: (lambda y, a: 2 * a,),
-    np.sqrt: (lambda y, a: 0.5 / y,),
-    np.exp: (lambda y, a: y,),
-    np.log: (lambda y, a: 1 / a,),
-    np.sin: (lambda y, a: np.cos(a),),
-    np.cos: (lambda y, a: -np.sin(a),),
-    np.tanh: (lambda y, a: 1 - y * y,),
-    np.absolute: (lambda y, a: np.sign(a),),
-    np.maximum: (lambda y, a, b: a > b, lambda y, a, b: a <= b),  # so a ReLU's slope at 0 is 0
-    np.minimum: (lambda y, a, b: a < b, lambda y, a, b: a >= b),
-    np.logaddexp: (lambda y, a, b: np.exp(a - y), lambda y, a, b: np.exp(b - y)),
-}
-# The derivative of y = f.reduce(a) in each entry of a: a sum, a logarithm of a sum of exponentials.
-REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
-    np.add: lambda y, a: np.ones_like(a),
-    np.logaddexp: lambda y, a: np.exp(a - y),
-}
 NESTED = "autodiff cannot follow a function inside a function it follows"
+PLAIN_ARRAY = (
+    "autodiff follows operators, sums, means, entries and the functions in its RULES; what asks for"
+    " a plain array or number here would lose the derivative. Write A @ B for np.dot(A, B),"
+    " mask * x for np.where(mask, x, 0), a new array for c[0] = x[0], the formula for a @checked"
+    " function, x.value in a condition"
+)
 
 
 class LinearMap(NamedTuple):
-    """How a small change of one input goes through a step, and how a slope comes back."""
+    """The Jacobian of a step in one of its inputs, as two functions. It is never built."""
 
-    push: Callable[[Any], Any]  # change of the input -> change of the output
-    pull: Callable[[Any], Any]  # slope in the output -> slope in the input: the transpose
-
-
-def elementwise(ufunc: np.ufunc, place: int, y: Array, inputs: Sequence[Array]) -> LinearMap:
-    """Multiply by the derivative in the input at `place` (eq: elementwise-map)."""
-    slope_of_y, shape = PARTIALS[ufunc][place](y, *inputs), np.shape(inputs[place])
-
-    def pull(slope: Array) -> Array:
-        # An input that was repeated to fit the other has an effect at each place (eq: unbroadcast).
-        slope = slope_of_y * slope
-        slope = slope.sum(axis=tuple(range(slope.ndim - len(shape))))
-        repeated = tuple(i for i, n in enumerate(shape) if n != slope.shape[i])
-        total: Array = slope.sum(axis=repeated, keepdims=True)
-        return total
-
-    return LinearMap(lambda change: np.broadcast_to(slope_of_y * change, y.shape), pull)
+    jvp: Callable[[Any], Any]  # tangent of the input -> tangent of the value
+    vjp: Callable[[Any], Any]  # cotangent of the value -> cotangent of the input
 
 
-def product(place: int, A: Array, B: Array) -> LinearMap:
+# Takes argnum, the number of an input, then the value, all inputs, and options.
+Rule = Callable[..., LinearMap]
+
+
+def elementwise(*partials: Callable[..., Any]) -> Rule:
+    """Return the rule of y = f(a) or y = f(a, b), entry by entry (eq: elementwise-map).
+
+    Each of `partials` takes y and the inputs, and returns the derivative in one of the inputs.
+    """
+
+    def rule(argnum: int, y: Array, *inputs: Any) -> LinearMap:
+        shape = np.shape(inputs[argnum])
+        with np.errstate(divide="ignore"):  # a root is infinitely steep at 0
+            partial = partials[argnum](y, *inputs)
+        return LinearMap(
+            lambda tangent: np.broadcast_to(_times(partial, tangent), y.shape),
+            lambda cotangent: unbroadcast(_times(partial, cotangent), shape),
+        )
+
+    return rule
+
+
+def _times(partial: Any, change: Array) -> Array:
+    """Return ``partial * change``; here 0 · ∞ is 0, as in TensorFlow's maximum and square root."""
+    if np.asarray(partial).dtype == bool:  # a choice: what was not chosen stays out
+        return np.where(partial, change, np.zeros_like(change))
+    with np.errstate(invalid="ignore"):  # no change stays none
+        return np.where(change == 0, change, partial * change)
+
+
+def unbroadcast(cotangent: Array, shape: tuple[int, ...]) -> Array:
+    """Add up the copies that NumPy made of an input to fit another (eq: unbroadcast)."""
+    cotangent = cotangent.sum(axis=tuple(range(cotangent.ndim - len(shape))))
+    repeated = tuple(i for i, n in enumerate(shape) if n != cotangent.shape[i])
+    total: Array = cotangent.sum(axis=repeated, keepdims=True)
+    return total
+
+
+def product(argnum: int, y: Array, A: Array, B: Array) -> LinearMap:
     """Multiply by the other factor of ``A @ B``, or by its transpose (eq: product-map)."""
     if np.ndim(A) != 2 or np.ndim(B) != 2:
         raise ValueError(f"@: expected two matrices, got shapes {np.shape(A)} and {np.shape(B)}")
-    if place == 0:
-        return LinearMap(lambda change: change @ B, lambda slope: slope @ B.T)
-    return LinearMap(lambda change: A @ change, lambda slope: A.T @ slope)
+    if argnum == 0:
+        return LinearMap(lambda tangent: tangent @ B, lambda cotangent: cotangent @ B.T)
+    return LinearMap(lambda tangent: A @ tangent, lambda cotangent: A.T @ cotangent)
 
 
-def reduction(ufunc: np.ufunc, y: Array, a: Array, axis: Any, keepdims: bool) -> LinearMap:
-    """Multiply by the derivative and add up, or hand out and multiply (eq: reduction-map)."""
-    slope_of_y = REDUCTIONS[ufunc](y, a)  # y has all of its axes, so that it fits a
-    return LinearMap(
-        lambda change: np.sum(slope_of_y * change, axis=axis, keepdims=keepdims),
-        lambda slope: slope_of_y * np.reshape(slope, y.shape),
-    )
+def reduction(partial: Callable[..., Any]) -> Rule:
+    """Return the rule of a sum or its kin: multiply and add up (eq: reduction-map).
+
+    `partial` takes y, with all axes of a, and a, and returns the derivative in each entry of a.
+    """
+
+    def rule(argnum: int, y: Array, a: Array, axis: Any = 0, keepdims: bool = False) -> LinearMap:
+        lost = () if keepdims else tuple(range(a.ndim)) if axis is None else axis
+
+        def expand(x: Array) -> Array:
+            return np.expand_dims(x, lost)
+
+        weights = partial(expand(y), a)
+        return LinearMap(
+            lambda tangent: np.sum(weights * tangent, axis=axis, keepdims=keepdims),
+            lambda cotangent: weights * expand(cotangent),
+        )
+
+    return rule
+
+
+# How NumPy's functions pass on a small change. Each partial derivative takes the value y and the
+# inputs a, b. One that does not exist is infinite or NaN, as in TensorFlow: log's at 0, logaddexp's
+# at (-inf, -inf). Exceptions, so that 0 · ∞ does not arise: in a⁰ the base does not matter, and at
+# the base 0 the exponent doesn't. Of two equal numbers the second is the maximum, so that the slope
+# of max(z, 0) at 0 is 0; tf.nn.relu agrees, tf.maximum takes the first.
+RULES: dict[Callable[..., Any], Rule] = {
+    np.negative: elementwise(lambda y, a: -1.0),
+    np.add: elementwise(lambda y, a, b: 1.0, lambda y, a, b: 1.0),
+    np.subtract: elementwise(lambda y, a, b: 1.0, lambda y, a, b: -1.0),
+    np.multiply: elementwise(lambda y, a, b: b, lambda y, a, b: a),
+    np.divide: elementwise(lambda y, a, b: 1 / b, lambda y, a, b: -y / b),
+    np.power: elementwise(
+        lambda y, a, b: b * a ** (b - 1.0 + (b == 0)),
+        lambda y, a, b: y * np.log(np.where(a > 0, a, 1), dtype=y.dtype),
+    ),
+    np.square: elementwise(lambda y, a: 2 * a),
+    np.sqrt: elementwise(lambda y, a: 0.5 / y),
+    np.exp: elementwise(lambda y, a: y),
+    np.log: elementwise(lambda y, a: 1 / a),
+    np.sin: elementwise(lambda y, a: np.cos(a)),
+    np.cos: elementwise(lambda y, a: -np.sin(a)),
+    np.tanh: elementwise(lambda y, a: 1 - y * y),
+    np.absolute: elementwise(lambda y, a: np.sign(a)),
+    np.maximum: elementwise(lambda y, a, b: a > b, lambda y, a, b: a <= b),
+    np.minimum: elementwise(lambda y, a, b: a < b, lambda y, a, b: a >= b),
+    np.logaddexp: elementwise(lambda y, a, b: np.exp(a - y), lambda y, a, b: np.exp(b - y)),
+    np.matmul: product,
+    np.add.reduce: reduction(lambda y, a: np.ones_like(a)),
+    np.logaddexp.reduce: reduction(lambda y, a: np.exp(a - y)),
+}
 
 
 class Traced(NDArrayOperatorsMixin):
-    """An array whose operations are followed; `Dual` and `Tensor` say what for."""
+    """An array whose operations are recorded; `Dual` and `Tensor` say what for."""
 
-    def __init__(self, value: npt.ArrayLike, run: Any) -> None:
+    def __init__(self, value: npt.ArrayLike, trace_id: Any) -> None:
         self.value = np.asarray(value)
-        self.run = run  # of a function: two that run one inside the other must not mix
+        self.trace_id = trace_id  # that of a call of jvp or vjp: two must not mix
 
-    def follow(self, y: Array, inputs: Sequence[tuple[Any, LinearMap]]) -> Self:
+    def record(self, y: Array, inputs: Sequence[tuple[Any, LinearMap]]) -> Self:
         """Return a step: its value, and the traced inputs, each with its linear map."""
         raise NotImplementedError
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Self:
-        """Do what NumPy was asked to do, and follow it."""
-        traced = [i for i, x in enumerate(inputs) if isinstance(x, Traced)]
-        if any(inputs[i].run is not self.run for i in traced):
-            raise ValueError(NESTED)
-        # Copies, since f may change its own arrays before the walk back. A number stays one: as an
-        # array of float64 it would turn float32 into float64.
-        arrays = [np.array(x) if isinstance(x, np.ndarray | list | tuple) else x for x in inputs]
-        for i in traced:
-            arrays[i] = inputs[i].value
-        if method == "reduce" and ufunc in REDUCTIONS:
-            axis, keepdims = options.pop("axis", 0), options.pop("keepdims", False)
-            y = ufunc.reduce(arrays[0], axis=axis, keepdims=True)
-            maps = [reduction(ufunc, y, arrays[0], axis, keepdims)]
-            y = y if keepdims else np.squeeze(y, axis)
-        elif method == "__call__" and ufunc is np.matmul:
-            maps = [product(i, *arrays) for i in traced]
-            y = ufunc(*arrays)
-        elif method == "__call__" and ufunc in PARTIALS:
-            y = ufunc(*arrays)
-            maps = [elementwise(ufunc, i, y, arrays) for i in traced]
-        else:
-            name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-            raise ValueError(
-                f"np.{name}: no rule in PARTIALS or REDUCTIONS. Write it with others, or compute"
-                " with x.value, plain numbers without a slope"
-            )
-        refused = [name for name, value in options.items() if value is not None]
-        if refused:
-            hint = "; in the place of x += y write x = x + y" if "out" in refused else ""
-            raise ValueError(f"np.{ufunc.__name__}: cannot follow {', '.join(refused)}{hint}")
-        return self.follow(y, [(inputs[i], m) for i, m in zip(traced, maps, strict=True)])
+        """Do what NumPy was asked to do, and record it."""
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        rule = RULES.get(function) or _no_rule(ufunc, method)
+        arrays, options = self._arrays(inputs), _known(options, ufunc)
+        y = function(*arrays, **options)
+        maps = [
+            (x, rule(argnum, y, *arrays, **options))
+            for argnum, x in enumerate(inputs)
+            if isinstance(x, Traced)
+        ]
+        return self.record(y, maps)
+
+    def _arrays(self, inputs: Sequence[Any]) -> list[Any]:
+        """Return the values of traced inputs, and copies of others: f may go on to change these."""
+        arrays = []
+        for x in inputs:
+            if isinstance(x, Traced) and x.trace_id is not self.trace_id:
+                raise ValueError(NESTED)
+            # A number stays one: as an array of float64 it would turn float32 into float64.
+            array = x.value if isinstance(x, Traced) else x if np.isscalar(x) else np.array(x)
+            if isinstance(x, np.ma.MaskedArray) or np.asarray(array).dtype.kind not in "biuf":
+                raise ValueError(f"autodiff: expected real numbers, none behind a mask, got {x!r}")
+            arrays.append(array)
+        return arrays
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse to become a plain array: the function that asks would lose the derivative."""
-        raise ValueError(
-            "autodiff follows operators, sums, means, indexing and the ufuncs in its table, not"
-            " other functions of NumPy: write A @ B for np.dot(A, B)"
+        """Refuse to become a plain array: whatever asks for one would lose the derivative."""
+        raise ValueError(PLAIN_ARRAY)
+
+    # ``if x:`` would be true for any x, and math.exp(x) a constant
+    __bool__ = __float__ = __array__
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        """Refuse to change what earlier steps have used."""
+        raise ValueError("autodiff cannot follow x[i] = y: make a new array of the parts")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say which attributes of an array there are."""
+        raise AttributeError(
+            f"autodiff knows no x.{name}, of an array only T, shape, sum and mean; write A @ B for"
+            " A.dot(B), and compute with x.value where no derivative is needed"
         )
 
-    __bool__ = __float__ = __array__  # ``if x:`` would be true for any x
+    def __len__(self) -> int:
+        """Return the length of the first axis."""
+        return len(self.value)
 
     def __iter__(self) -> Iterator[Self]:
         """Go through the entries of the first axis; a number has none."""
-        return iter([self[i] for i in range(len(self.value))])
+        return iter([self[i] for i in range(len(self))])
 
     def __getitem__(self, key: Any) -> Self:
         """Return entries of the array."""
+        y, key = self.value[key], deepcopy(key)  # since f may go on to change it
 
-        def pull(slope: Array) -> Array:
+        def vjp(cotangent: Array) -> Array:
             whole = np.zeros_like(self.value)
-            np.add.at(whole, key, slope)  # an entry taken twice gets both slopes
+            np.add.at(whole, key, cotangent)  # an entry taken twice gets both
             return whole
 
-        return self.follow(self.value[key], [(self, LinearMap(lambda change: change[key], pull))])
+        return self.record(y, [(self, LinearMap(lambda tangent: tangent[key], vjp))])
 
     @property
     def T(self) -> Self:
         """The transpose."""
-        return self.follow(self.value.T, [(self, LinearMap(np.transpose, np.transpose))])
+        return self.record(self.value.T, [(self, LinearMap(np.transpose, np.transpose))])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -173,19 +231,19 @@ class Traced(NDArrayOperatorsMixin):
 
 
 class Dual(Traced):
-    """A value and how it changes: forward mode."""
+    """A value and its tangent: forward mode."""
 
-    def __init__(self, value: npt.ArrayLike, change: npt.ArrayLike, run: object = None) -> None:
-        super().__init__(value, run)
-        self.change = np.asarray(change)
+    def __init__(self, value: npt.ArrayLike, tangent: npt.ArrayLike, trace_id: Any = None) -> None:
+        super().__init__(value, trace_id)
+        self.tangent = np.asarray(tangent)
 
-    def follow(self, y: Array, inputs: Sequence[tuple[Dual, LinearMap]]) -> Dual:
-        """Add up what every input contributes to the change."""
-        return Dual(y, sum(linear.push(x.change) for x, linear in inputs), self.run)
+    def record(self, y: Array, inputs: Sequence[tuple[Dual, LinearMap]]) -> Dual:
+        """Add up what every input contributes to the tangent."""
+        return Dual(y, sum(linear.jvp(x.tangent) for x, linear in inputs), self.trace_id)
 
 
 class Tensor(Traced):
-    """A value, the place of its step on the tape, and the steps it was made from: reverse mode."""
+    """A value, its index on the tape, and the steps that it was made from: reverse mode."""
 
     def __init__(
         self,
@@ -193,19 +251,22 @@ class Tensor(Traced):
         tape: list[Tensor],
         inputs: Sequence[tuple[Tensor, LinearMap]] = (),
     ) -> None:
-        super().__init__(value, run=tape)
-        self.inputs, self.place = inputs, len(tape)
+        super().__init__(value, trace_id=tape)
+        self.tape, self.index, self.inputs = tape, len(tape), inputs
         tape.append(self)
 
-    def follow(self, y: Array, inputs: Sequence[tuple[Tensor, LinearMap]]) -> Tensor:
+    def record(self, y: Array, inputs: Sequence[tuple[Tensor, LinearMap]]) -> Tensor:
         """Write the step on the tape."""
-        return Tensor(y, self.run, inputs)
+        return Tensor(y, self.tape, inputs)
 
 
+@checked
 def jvp(
-    f: Callable[..., Any], arrays: Sequence[npt.ArrayLike], changes: Sequence[npt.ArrayLike]
+    f: Callable[..., Any],
+    arrays: Sequence[Annotated[Array, "...", FREE]],
+    tangents: Sequence[Annotated[Array, "...", FREE]],
 ) -> tuple[Array, Array]:
-    """Return ``f(*arrays)`` and how it changes along `changes`: forward mode (eq: jvp).
+    """Return ``f(*arrays)`` and its tangent, a Jacobian–vector product: forward mode (eq: jvp).
 
     One run of `f`, whatever the size of its value, but for one direction only.
 
@@ -213,72 +274,75 @@ def jvp(
     ----------
     f : callable
         Takes one argument for each array and uses operators and NumPy's functions.
-    arrays : sequence of array_like of float
-    changes : sequence of array_like
+    arrays : sequence of array_like
+    tangents : sequence of array_like
         A direction: one array for each of `arrays`, of its shape.
 
     Raises
     ------
     ValueError
-        If an array does not hold floats, if a shape differs, or if `f` does what autodiff cannot
-        follow.
+        Also if `f` does what autodiff cannot follow.
     """
-    points = _float_arrays(arrays)
-    if len(changes) != len(points):
-        raise ValueError(f"changes: expected {len(points)}, one for each array, got {len(changes)}")
-    run, duals = object(), []
-    for i, (point, change) in enumerate(zip(points, changes, strict=True)):
-        if np.shape(change) != point.shape:
-            raise ValueError(f"change {i}: expected shape {point.shape}, got {np.shape(change)}")
-        duals.append(Dual(point, np.array(change, dtype=point.dtype), run))
-    output = f(*duals)
-    if not _depends(output, run):
-        output = Dual(output, np.zeros(np.shape(output)))
-    return output.value, output.change
+    shapes = [x.shape for x in arrays]
+    if [tangent.shape for tangent in tangents] != shapes:
+        got = [tangent.shape for tangent in tangents]
+        raise ValueError(f"tangents: expected the arrays' shapes {shapes}, got {got}")
+    trace_id = object()
+    pairs = zip(arrays, tangents, strict=True)
+    duals = [Dual(x.copy(), tangent.astype(x.dtype), trace_id) for x, tangent in pairs]
+    output = _check_output(f, duals)
+    if not isinstance(output, Dual):
+        return output, np.zeros(output.shape)
+    return output.value, output.tangent
 
 
+@checked
 def vjp(
-    f: Callable[..., Any], arrays: Sequence[npt.ArrayLike], slope: npt.ArrayLike
+    f: Callable[..., Any],
+    arrays: Sequence[Annotated[Array, "...", FREE]],
+    cotangent: Annotated[Array, "...", FREE],
 ) -> tuple[Array, list[Array]]:
-    """Return ``f(*arrays)`` and what becomes of a slope in it: reverse mode (eq: vjp).
+    """Return ``f(*arrays)`` and the vector–Jacobian product of a cotangent: reverse mode (eq: vjp).
 
     One run of `f` forward, which writes the tape, and one walk back along it, for any number and
-    size of arrays. The slopes live as long as the walk, so that a second one starts from nothing.
+    size of arrays. Cotangents live as long as the walk, so that a second one starts from nothing.
 
     Parameters
     ----------
     f : callable
         Takes one argument for each array and uses operators and NumPy's functions.
-    arrays : sequence of array_like of float
-    slope : array_like
+    arrays : sequence of array_like
+    cotangent : array_like
         ``dL/df`` for the number L that is to be differentiated, shaped like ``f(*arrays)``.
 
     Returns
     -------
     value : ndarray
-    slopes : list of ndarray
-        ``dL/da`` for each array, of its shape; zeros where `f` does not depend on it.
+    cotangents : list of ndarray
+        ``dL/da`` for each array, of its shape and dtype; zeros where `f` does not depend on it.
 
     Raises
     ------
     ValueError
-        As in `jvp`, and if the slope has not the shape of the value.
+        Also if `f` does what autodiff cannot follow.
     """
     tape: list[Tensor] = []
-    inputs = [Tensor(a, tape) for a in _float_arrays(arrays)]
-    output = f(*inputs)
-    if not _depends(output, tape):
+    inputs = [Tensor(x.copy(), tape) for x in arrays]
+    output = _check_output(f, inputs)
+    if not isinstance(output, Tensor):
         output = Tensor(output, tape)
-    if np.shape(slope) != output.shape:
-        shapes = f"{np.shape(slope)}, got {output.shape}"
-        raise ValueError(f"f: expected a value of the slope's shape {shapes}")
-    slopes = {output.place: np.array(slope, dtype=output.value.dtype)}
+    if cotangent.shape != output.shape:
+        shape = f"{cotangent.shape}, that of the cotangent, got {output.shape}"
+        raise ValueError(f"f: expected a value of shape {shape}")
+    cotangents = {output.index: cotangent.astype(output.value.dtype)}
     for step in reversed(tape[len(inputs) :]):
-        if step.place in slopes:
-            d_step = slopes.pop(step.place)
+        if step.index in cotangents:
+            d_step = cotangents.pop(step.index)
             for x, linear in step.inputs:
-                slopes[x.place] = slopes.get(x.place, 0) + linear.pull(d_step)
-    return output.value, [np.asarray(slopes.get(x.place, np.zeros_like(x.value))) for x in inputs]
+                cotangents[x.index] = cotangents.get(x.index, 0) + linear.vjp(d_step)
+    return output.value, [
+        np.asarray(cotangents.get(x.index, np.zeros_like(x.value)), x.value.dtype) for x in inputs
+    ]
 
 
 def gradients(f: Callable[..., Any], *arrays: npt.ArrayLike) -> list[Array]:
@@ -292,23 +356,41 @@ def gradients(f: Callable[..., Any], *arrays: npt.ArrayLike) -> list[Array]:
     ValueError
         As in `vjp`.
     """
-    return vjp(f, arrays, 1.0)[1]
+    return vjp(f, arrays, 1.0)[1]  # type: ignore[arg-type]  # the gate makes arrays of them
 
 
-def _float_arrays(arrays: Sequence[npt.ArrayLike]) -> list[Array]:
-    copies = [np.array(a) for a in arrays]
-    for place, x in enumerate(copies):
-        if x.dtype not in (np.float32, np.float64):
-            raise ValueError(f"argument {place} of f: expected float32 or float64, got {x.dtype}")
-    return copies
+def _no_rule(ufunc: np.ufunc, method: str) -> NoReturn:
+    name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+    raise ValueError(
+        f"np.{name}: no rule in autodiff.RULES. Write it with others, or compute with x.value,"
+        " plain numbers without a derivative"
+    )
 
 
-def _depends(output: Any, run: object) -> bool:
-    """Tell whether a function's value depends on any of its arrays."""
+def _known(options: dict[str, Any], ufunc: np.ufunc) -> dict[str, Any]:
+    """Return what rules know, axis and keepdims, and refuse out, where and others."""
+    refused = [k for k, v in options.items() if k not in ("axis", "keepdims") and v is not None]
+    if refused:
+        hint = "; in the place of x += y write x = x + y" if "out" in refused else ""
+        raise ValueError(f"np.{ufunc.__name__}: cannot follow {', '.join(refused)}{hint}")
+    return {k: v for k, v in options.items() if k in ("axis", "keepdims")}
+
+
+def _check_output(f: Callable[..., Any], inputs: Sequence[Traced]) -> Any:
+    """Return what `f` returns: a step of its inputs' trace, or an array that depends on none."""
+    try:
+        output = f(*inputs)
+    except ValueError as error:
+        if str(error.__cause__) == PLAIN_ARRAY:  # NumPy's own sentence for c[0] = x says less
+            raise ValueError(PLAIN_ARRAY) from error
+        raise
     if isinstance(output, Traced):
-        if output.run is not run:
+        if all(output.trace_id is not x.trace_id for x in inputs):
             raise ValueError(NESTED)
-        return True
-    if np.asarray(output).dtype.kind not in "biuf":  # a forgotten return would have slope zero
+        return output
+    if isinstance(output, list | tuple):
+        got = f"a {type(output).__name__} of {len(output)}: differentiate one part"
+        raise ValueError(f"f: expected it to return one array, got {got}")
+    if np.asarray(output).dtype.kind not in "biuf":  # a forgotten return would have gradient zero
         raise ValueError(f"f: expected it to return an array, got {output!r}")
-    return False
+    return np.asarray(output)

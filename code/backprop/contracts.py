@@ -14,8 +14,9 @@ A letter stands for one length of at least one in all arguments of a call, so th
 above are the same for both; an object of the package brings the letters of its ``axes``. ``...`` is
 any shape. Floating-point arrays are finite float32 or float64, all of one dtype. A function among
 the annotation's arguments states what else must be true: it takes the name and the array, and
-raises. What does not fit gets a ValueError that names the argument, what was expected and what
-came. ``inspect.unwrap`` gives the function without its gate, for callers that have checked already.
+raises; a function in the shape's place is all of the check. What does not fit gets a ValueError
+that names the argument, what was expected and what came. ``inspect.unwrap`` gives the function
+without its gate, for callers that have checked already.
 """
 
 from __future__ import annotations
@@ -50,7 +51,12 @@ Check = Callable[[str, Any, dict[str, Any]], Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
-KINDS = {np.floating: "float32 or float64", np.integer: "integers", np.bool_: "bool"}
+KINDS = {
+    np.floating: "float32 or float64",
+    np.float64: "float64",
+    np.integer: "integers",
+    np.bool_: "bool",
+}
 
 
 class DType(Enum):
@@ -121,6 +127,8 @@ def _check(hint: Any) -> Check | None:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         kind, (text, *rules) = arguments[0], hint.__metadata__
+        if callable(text):
+            return lambda name, value, _: text(name, value)
         if kind is str:
             return functools.partial(_choice, text)
         if kind in (int, float):
@@ -145,7 +153,9 @@ def _check(hint: Any) -> Check | None:
     if origin in (Union, types.UnionType):
         checks = [_check(member) for member in arguments if member is not type(None)]
         return functools.partial(_either, type(None) in arguments, checks) if any(checks) else None
-    if inspect.isclass(hint) and (hint is np.random.Generator or "backprop" in hint.__module__):
+    if inspect.isclass(hint) and (
+        hint is np.random.Generator or hint.__module__.startswith("backprop")
+    ):
         return functools.partial(_instance, hint)
     return None
 
@@ -170,7 +180,7 @@ def as_array(
     lengths : dict, optional
         What the letters stand for so far; those of this array are added.
     kind : type
-        ``np.floating``, ``np.integer`` or ``np.bool_``.
+        ``np.floating``, ``np.float64``, ``np.integer`` or ``np.bool_``.
     rule : DType, optional
 
     Raises
@@ -179,11 +189,17 @@ def as_array(
         If `value` has another shape or dtype, hides entries behind a mask, or is not finite.
     """
     lengths = {} if lengths is None else lengths
-    if isinstance(value, np.ma.MaskedArray):
+    parts = [value, *value] if isinstance(value, list | tuple) else [value]
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
         raise ValueError(f"{name}: expected an array without a mask: fill or drop what it hides")
-    array = np.asarray(value)
-    floats = kind is np.floating
-    if not (array.dtype in FLOATS if floats else np.issubdtype(array.dtype, kind)):
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths, for example
+        raise ValueError(
+            f"{name}: expected an array, got {type(value).__name__} ({error})"
+        ) from error
+    floats = issubclass(kind, np.floating)
+    if not np.issubdtype(array.dtype, kind) or (floats and array.dtype not in FLOATS):
         raise ValueError(f"{name}: expected {KINDS[kind]}, got {array.dtype}")
     if shape != "...":
         axes = shape.split()
@@ -197,14 +213,37 @@ def as_array(
         lengths.update(zip(axes, array.shape, strict=True))
     if not floats:
         return array
-    dtype, owner = lengths.setdefault("dtype", (array.dtype, name))
-    if array.dtype != dtype and rule is None:  # NumPy would promote without a word
-        raise ValueError(f"{name}: expected {dtype} like {owner}, got {array.dtype}")
+    if rule is not FREE:
+        dtype, owner = lengths.setdefault("dtype", (array.dtype, name))
+        if array.dtype != dtype and rule is None:  # NumPy would promote without a word
+            raise ValueError(f"{name}: expected {dtype} like {owner}, got {array.dtype}")
+        with np.errstate(over="ignore"):  # infinity is refused below
+            array = array.astype(dtype, copy=False)
     # A finite sum of squares has finite terms: one pass, no memory. If it overflows, look closer.
     if not math.isfinite(np.vdot(array, array)) and not np.isfinite(array).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name}: expected finite numbers, got {array[place]} at {place}")
-    return array.astype(dtype, copy=False) if rule is CONVERTED else array
+    return array
+
+
+def float_type(name: str, value: Any) -> Any:
+    """Return the dtype that `value` stands for, if it is float32 or float64.
+
+    Raises
+    ------
+    ValueError
+        If it is another one, or none.
+    """
+    try:
+        dtype = np.dtype(value)
+    except (TypeError, ValueError):  # it stands for none
+        dtype = np.dtype(object)
+    if dtype not in FLOATS:
+        raise ValueError(f"{name}: expected float32 or float64, got {value!r}")
+    return dtype
+
+
+FloatType = Annotated[npt.DTypeLike, float_type]
 
 
 def as_number(name: str, value: Any, interval: str, kind: type = float) -> Any:
@@ -221,10 +260,10 @@ def as_number(name: str, value: Any, interval: str, kind: type = float) -> Any:
     fits = fits and (value < high or (interval[-1] == "]" and value == high))
     if not fits:
         what = "a whole number" if kind is int else "a number"
-        least = f"{'of at least' if interval[0] == '[' else 'above'} {low:g}"
-        most = f" and {'at most' if interval[-1] == ']' else 'below'} {high:g}"
-        limits = least + (most if math.isfinite(high) else "")
-        raise ValueError(f"{name}: expected {what} {limits}, got {value!r}")
+        least = f" {'of at least' if interval[0] == '[' else 'above'} {low:g}"
+        most = f" {'at most' if interval[-1] == ']' else 'below'} {high:g}"
+        limits = [s for s, limit in ((least, low), (most, high)) if math.isfinite(limit)]
+        raise ValueError(f"{name}: expected {what}{' and'.join(limits)}, got {value!r}")
     return kind(value)
 
 
@@ -249,7 +288,8 @@ def _instance(kind: type, name: str, value: Any, lengths: dict[str, Any]) -> Any
 
 
 def _sequence(check: Check | None, name: str, value: Any, lengths: Any) -> Any:
-    if isinstance(value, str) or not hasattr(value, "__len__"):
+    sized = isinstance(value, Sequence | np.ndarray) and getattr(value, "shape", None) != ()
+    if not sized or isinstance(value, str):
         raise ValueError(f"{name}: expected a sequence, got {value!r}")
     return [check(f"{name}[{i}]", v, lengths) for i, v in enumerate(value)] if check else value
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from inspect import unwrap
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from backprop.validation import Array, generator, whole_number
+from backprop.contracts import FREE, Array, Count, as_array, checked
 
 # Balances the two errors of a central difference: truncation grows like h², rounding like 1/h.
 RELATIVE_STEP = float(np.finfo(np.float64).eps ** (1 / 3))
 # Nothing is subtracted, so it may be tiny, and its square, the truncation error, vanishes.
 COMPLEX_STEP = 1e-100
+
+AnyFloats = Annotated[Array, "...", FREE]
+Tolerance = Annotated[float, "[0, inf)"]
 
 
 def numerical_gradients(f: Callable[..., float], *arrays: npt.ArrayLike) -> list[Array]:
@@ -23,30 +29,27 @@ def numerical_gradients(f: Callable[..., float], *arrays: npt.ArrayLike) -> list
     Parameters
     ----------
     f : callable
-        Takes the arrays, returns a number.
+        Takes copies of the arrays, returns a number.
     *arrays : array_like of float64, any shape
-        Where to differentiate. They are copied and left as they are.
+        Where to differentiate. A difference of float32 numbers has three good digits.
 
     Raises
     ------
     ValueError
-        If an array is not float64 (a difference of float32 numbers has three good digits), or if
-        a number, in the arrays or from `f`, is not finite.
+        If an array is not float64, if `f` does not return a number, or if one is not finite.
     """
-    points = _float64_copies(arrays)
+    points = float_copies(arrays, np.float64)
     gradients = [np.zeros_like(x) for x in points]
     for x, gradient in zip(points, gradients, strict=True):
         for i in np.ndindex(x.shape):
             middle = float(x[i])
             step = RELATIVE_STEP * max(1.0, abs(middle))
             x[i] = upper = middle + step
-            f_upper = f(*points)
+            f_upper = _value(f, points)
             x[i] = lower = middle - step
-            f_lower = f(*points)
+            f_lower = _value(f, points)
             x[i] = middle
-            gradient[i] = (f_upper - f_lower) / (upper - lower)
-            if not np.isfinite(gradient[i]):
-                raise ValueError(f"f: expected finite numbers, got {f_lower} and {f_upper}")
+            gradient[i] = _finite((f_upper - f_lower) / (upper - lower), f_lower, f_upper)
     return gradients
 
 
@@ -60,9 +63,10 @@ def complex_step_gradients(f: Callable[..., complex], *arrays: npt.ArrayLike) ->
     Parameters
     ----------
     f : callable
-        Takes complex arrays, returns a complex number.
+        Takes complex copies of the arrays, returns a complex number. Where the package's functions
+        refuse complex numbers, `inspect.unwrap` gives them without their gates.
     *arrays : array_like of float64, any shape
-        Where to differentiate. They are copied and left as they are.
+        Where to differentiate.
 
     Raises
     ------
@@ -70,29 +74,26 @@ def complex_step_gradients(f: Callable[..., complex], *arrays: npt.ArrayLike) ->
         As in `numerical_gradients`, and if `f` returns a real number: then it has dropped the
         imaginary part, which holds the derivative.
     """
-    points = [x.astype(complex) for x in _float64_copies(arrays)]
+    points = [x.astype(complex) for x in float_copies(arrays, np.float64)]
     gradients: list[Array] = [np.zeros(x.shape) for x in points]
     for x, gradient in zip(points, gradients, strict=True):
         for i in np.ndindex(x.shape):
             x[i] += 1j * COMPLEX_STEP
-            value = f(*points)
+            value = _value(f, points, complex)
             x[i] = x[i].real
-            if not np.iscomplexobj(value):
-                raise ValueError(f"f: expected a complex number, got the real number {value}")
-            gradient[i] = np.imag(value) / COMPLEX_STEP
-            if not np.isfinite(gradient[i]):
-                raise ValueError(f"f: expected finite numbers, got {value}")
+            gradient[i] = _finite(value.imag / COMPLEX_STEP, value)
     return gradients
 
 
-def directional_slopes(
+@checked
+def directional_derivatives(
     f: Callable[..., float],
-    gradients: Sequence[npt.ArrayLike],
-    arrays: Sequence[npt.ArrayLike],
+    gradients: Sequence[AnyFloats],
+    arrays: Sequence[Annotated[npt.NDArray[np.float64], "...", FREE]],
     rng: np.random.Generator,
-    directions: int = 10,
+    directions: Count = 10,
 ) -> tuple[Array, Array]:
-    """Return slopes of ``f(*arrays)`` along random directions, twice (eq: directional-slope).
+    """Return derivatives of ``f(*arrays)`` along random directions, twice (eq: directional-slope).
 
     The check for millions of parameters: two calls of `f` for each direction, not for each entry.
     A wrong entry of the gradient shows in every direction, since no component of a random
@@ -104,7 +105,7 @@ def directional_slopes(
         Takes the arrays, returns a number.
     gradients : sequence of array_like
         The gradients to check, one for each of `arrays`, of its shape.
-    arrays : sequence of array_like of float64
+    arrays : sequence of array_like
     rng : numpy.random.Generator
         Draws directions, each of length 1 over all arrays together.
     directions : int
@@ -118,44 +119,45 @@ def directional_slopes(
     Raises
     ------
     ValueError
-        As in `numerical_gradients`, and if a gradient has not the shape of its array.
+        Also if a gradient has not the shape of its array, and as in `numerical_gradients`.
     """
-    points = _float64_copies(arrays)
-    slopes = [np.asarray(g) for g in gradients]
-    if [g.shape for g in slopes] != [x.shape for x in points]:
-        shapes = [g.shape for g in slopes], [x.shape for x in points]
-        raise ValueError(f"gradients: expected the arrays' shapes {shapes[1]}, got {shapes[0]}")
-    generator("rng", rng)
-    by_gradient = np.zeros(whole_number("directions", directions, least=1))
-    by_difference = np.zeros_like(by_gradient)
+    shapes = [x.shape for x in arrays]
+    if [g.shape for g in gradients] != shapes:
+        got = [g.shape for g in gradients]
+        raise ValueError(f"gradients: expected the arrays' shapes {shapes}, got {got}")
+    by_gradient, by_difference = np.zeros(directions), np.zeros(directions)
     # Relative to the point's length, as the step of a single entry is to its size.
-    step = RELATIVE_STEP * max(1.0, _length(points))
+    step = RELATIVE_STEP * max(1.0, global_norm(arrays))
     for k in range(directions):
-        direction = [rng.normal(size=x.shape) for x in points]
-        length = _length(direction)
+        direction = [rng.normal(size=shape) for shape in shapes]
+        length = global_norm(direction)
         direction = [d / length for d in direction]
-        by_gradient[k] = sum(np.sum(g * d) for g, d in zip(slopes, direction, strict=True))
+        by_gradient[k] = sum(np.sum(g * d) for g, d in zip(gradients, direction, strict=True))
         upper, lower = (
-            f(*(x + sign * step * d for x, d in zip(points, direction, strict=True)))
+            _value(f, [x + sign * step * d for x, d in zip(arrays, direction, strict=True)])
             for sign in (1, -1)
         )
-        by_difference[k] = (upper - lower) / (2 * step)
-        if not np.isfinite(by_difference[k]):
-            raise ValueError(f"f: expected finite numbers, got {lower} and {upper}")
+        by_difference[k] = _finite((upper - lower) / (2 * step), lower, upper)
     return by_gradient, by_difference
 
 
-def relative_error(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
+def global_norm(arrays: Sequence[npt.ArrayLike]) -> float:
+    """Return the square root of the sum of all squares, in float64."""
+    return math.sqrt(sum(float(np.sum(np.square(a, dtype=np.float64))) for a in arrays))
+
+
+@checked
+def relative_error(a: AnyFloats, b: AnyFloats) -> float:
     """Return ``‖a - b‖ / max(‖a‖, ‖b‖)``, 0 if both are zero (eq: relative-error).
 
     Raises
     ------
     ValueError
-        If the shapes differ.
+        Also if the shapes differ. A NaN is refused: ``error > limit`` would let it pass.
     """
-    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if x.shape != y.shape:
-        raise ValueError(f"b: expected shape {x.shape} like a, got {y.shape}")
+    if a.shape != b.shape:
+        raise ValueError(f"b: expected shape {a.shape} like a, got {b.shape}")
+    x, y = a.astype(np.float64), b.astype(np.float64)
     largest = max(np.abs(x).max(initial=0), np.abs(y).max(initial=0))
     if largest == 0:
         return 0.0
@@ -163,13 +165,14 @@ def relative_error(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     return float(np.linalg.norm(x - y) / max(np.linalg.norm(x), np.linalg.norm(y)))
 
 
-def agreement(
+@checked
+def assert_gradients_agree(
     names: Sequence[str],
     hand: Sequence[npt.ArrayLike],
     tape: Sequence[npt.ArrayLike],
     numerical: Sequence[npt.ArrayLike],
-    tape_tolerance: float = 1e-12,
-    numerical_tolerance: float = 1e-7,
+    tape_tolerance: Tolerance = 1e-12,
+    numerical_tolerance: Tolerance = 1e-7,
 ) -> str:
     """Compare gradients got in three ways, and return the comparison as a table.
 
@@ -181,6 +184,8 @@ def agreement(
     names : sequence of str
     hand, tape, numerical : sequences of ndarray
         The gradients, one for each name: by hand, by `tf.GradientTape`, by central differences.
+    tape_tolerance, numerical_tolerance : float
+        What the absolute difference and the relative error may be at most.
 
     Raises
     ------
@@ -189,17 +194,13 @@ def agreement(
     AssertionError
         If a tolerance is exceeded; names the gradient, its worst entry and the values there.
     """
-    _one_name_each(names, hand, tape, numerical)
     width = max(map(len, ["gradient", *names]))
     lines = [f"{'gradient':<{width}}  shape               norm  hand-tape  hand-diff"]
-    for name, by_hand, by_tape, by_difference in zip(names, hand, tape, numerical, strict=True):
-        h, t, d = (np.asarray(g) for g in (by_hand, by_tape, by_difference))
-        if not h.shape == t.shape == d.shape:
-            raise ValueError(f"{name}: shapes differ: {h.shape}, {t.shape}, {d.shape}")
+    for name, (h, t, d) in _by_name(names, hand, tape, numerical):
         # Comparisons are written so that a NaN fails them.
-        if not np.abs(h - t).max() <= tape_tolerance:
+        if not _gap(h, t).max() <= tape_tolerance:
             raise AssertionError(_disagreement(name, "the tape", h, t))
-        if not relative_error(h, d) <= numerical_tolerance:
+        if not _relative_error(h, d) <= numerical_tolerance:
             raise AssertionError(_disagreement(name, "central differences", h, d))
         lines.append(
             f"{name:<{width}}  {h.shape!s:<9}  {np.linalg.norm(h):>13.8f}"
@@ -208,13 +209,14 @@ def agreement(
     return "\n".join(lines)
 
 
-def worst_entries(
+@checked
+def gradient_report(
     names: Sequence[str], hand: Sequence[npt.ArrayLike], reference: Sequence[npt.ArrayLike]
 ) -> str:
     """Compare gradients entry by entry, and return a table that tells where a mistake sits.
 
-    For each gradient: its relative error and how many entries are off by more than 1e-6 of its
-    largest entry; if there are any, the worst of them, with both values there.
+    For each gradient: its relative error and how many entries are off by more than 1e-6 of the
+    reference's largest entry; if there are any, the worst of them, with both values there.
 
     Parameters
     ----------
@@ -227,18 +229,13 @@ def worst_entries(
     ValueError
         If there are not as many gradients as names, or shapes differ.
     """
-    _one_name_each(names, hand, reference)
     width = max(map(len, ["gradient", *names]))
     lines = [
         f"{'gradient':<{width}}  rel. error       entries off        worst     by hand   reference"
     ]
-    for name, h, r in zip(names, map(np.asarray, hand), map(np.asarray, reference), strict=True):
-        if h.shape != r.shape:
-            raise ValueError(f"{name}: shapes differ: {h.shape}, {r.shape}")
-        error, worst = relative_error(h, r), _worst_entry(h, r)
-        # Written so that a NaN counts as off, and infinity even if the largest entry is infinite.
-        gap = np.abs(h - r)
-        off = h.size - np.sum(np.isfinite(gap) & (gap <= 1e-6 * np.abs(r).max()))
+    for name, (h, r) in _by_name(names, hand, reference):
+        error, gap, worst = _relative_error(h, r), _gap(h, r), _worst_entry(h, r)
+        off = np.sum(~(gap <= 1e-6 * np.abs(r).max()))  # so that a NaN counts
         # What agrees differs by rounding only, which is another on every machine: not printed.
         shown = "< 1e-07" if error < 1e-7 else f"{error:.1e}"
         line = f"{name:<{width}}  {shown:>10}  {f'{off} of {h.size}':>16}"
@@ -247,17 +244,66 @@ def worst_entries(
     return "\n".join(lines)
 
 
-def _one_name_each(names: Sequence[str], *gradients: Sequence[npt.ArrayLike]) -> None:
-    """Refuse gradients of which there are not as many as names, and none at all."""
+def float_copies(arrays: Sequence[npt.ArrayLike], kind: type = np.floating) -> list[Array]:
+    """Return copies of the arrays at which a function is differentiated, or refuse them."""
+    named = ((f"arrays[{i}]", array) for i, array in enumerate(arrays))
+    return [as_array(name, array, "...", kind=kind).copy() for name, array in named]
+
+
+def _value(f: Callable[..., Any], points: Sequence[Array], kind: type = float) -> Any:
+    """Return the number that `f` returns, as Python's own: an array of `f` may go on to change."""
+    value = f(*(x.copy() for x in points))  # which f may change
+    if isinstance(value, list | tuple):
+        got = f"a {type(value).__name__} of {len(value)}: differentiate one part, such as the loss"
+        raise ValueError(f"f: expected it to return a number, got {got}")
+    array = np.asarray(value)
+    if array.ndim or array.dtype.kind not in "biufc" or np.ma.isMaskedArray(value):
+        got = f"shape {array.shape}: add the entries up, or take one" if array.ndim else repr(value)
+        raise ValueError(f"f: expected it to return a number, got {got}")
+    if np.iscomplexobj(array) != (kind is complex):
+        wanted, came = ("complex", "real") if kind is complex else ("real", "complex")
+        raise ValueError(f"f: expected a {wanted} number, got the {came} number {value}")
+    return array.item()
+
+
+def _finite(derivative: float, *values: complex) -> float:
+    if not math.isfinite(derivative):
+        raise ValueError(f"f: expected finite numbers, got {' and '.join(map(str, values))}")
+    return derivative
+
+
+def _by_name(
+    names: Sequence[str], *gradients: Sequence[npt.ArrayLike]
+) -> Iterator[tuple[str, list[Array]]]:
+    """Go through the names, each with one gradient of each kind, all of one shape."""
     counts = tuple(map(len, gradients))
     if len(names) == 0 or any(count != len(names) for count in counts):
         raise ValueError(f"names: expected one for each gradient, got {len(names)} for {counts}")
+    for name, *group in zip(names, *gradients, strict=True):
+        if any(map(np.ma.isMaskedArray, group)):
+            raise ValueError(f"{name}: expected arrays without a mask")
+        arrays = [np.asarray(g) for g in group]
+        if len({a.shape for a in arrays}) > 1:
+            raise ValueError(f"{name}: shapes differ: {', '.join(str(a.shape) for a in arrays)}")
+        yield name, arrays
+
+
+def _gap(hand: Array, reference: Array) -> Array:
+    """Return the absolute differences, NaN where one of the two is not finite."""
+    with np.errstate(all="ignore"):
+        gap = np.abs(hand - reference)
+    return np.where(np.isfinite(gap), gap, np.nan)
+
+
+def _relative_error(hand: Array, reference: Array) -> float:
+    """Return the relative error, NaN if an entry is not finite."""
+    finite = np.isfinite(_gap(hand, reference)).all()
+    return unwrap(relative_error)(hand, reference) if finite else math.nan
 
 
 def _worst_entry(hand: Array, reference: Array) -> tuple[int, ...]:
-    gap = np.abs(hand - reference)
-    worst = np.unravel_index(np.argmax(np.where(np.isnan(gap), np.inf, gap)), gap.shape)
-    return tuple(int(i) for i in worst)
+    gap = _gap(hand, reference)
+    return tuple(int(i) for i in np.unravel_index(np.argmax(gap), gap.shape))  # NaN is the largest
 
 
 def _disagreement(name: str, other: str, hand: Array, reference: Array) -> str:
@@ -266,17 +312,3 @@ def _disagreement(name: str, other: str, hand: Array, reference: Array) -> str:
         f"{name}: the hand-written gradient disagrees with {other}, worst at {worst}:"
         f" {hand[worst]:.9g} by hand, {reference[worst]:.9g} by {other}"
     )
-
-
-def _length(arrays: Sequence[Array]) -> float:
-    return float(np.sqrt(sum(np.sum(x * x) for x in arrays)))
-
-
-def _float64_copies(arrays: Sequence[npt.ArrayLike]) -> list[Array]:
-    copies = [np.array(a) for a in arrays]
-    for place, x in enumerate(copies):
-        if x.dtype != np.float64:
-            raise ValueError(f"argument {place} of f: expected float64, got {x.dtype}")
-        if not np.isfinite(x).all():
-            raise ValueError(f"argument {place} of f: expected finite numbers, got {x}")
-    return copies

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from backprop import npz
 from backprop.activations import ACTIVATIONS
-from backprop.contracts import Array, Count, as_array, checked
+from backprop.contracts import Array, Count, FloatType, as_array, as_number, checked
 from backprop.losses import Loss
 
 # Not a Literal of the table's keys, which a type checker could read: the names stand in one place.
@@ -104,7 +104,7 @@ class Network:
         activations: Sequence[ActivationName],
         rng: np.random.Generator,
         scale: float | str = 1.0,
-        dtype: npt.DTypeLike = np.float64,
+        dtype: FloatType = np.float64,
     ) -> Self:
         """Return a network whose weights are drawn from a normal distribution around zero.
 
@@ -118,9 +118,15 @@ class Network:
             The standard deviation, of the biases as well; or a key of `INITIALIZERS`, whose rule
             gives each layer's, and the biases start from zero.
         dtype : dtype
-            float64 or float32.
         """
-        if isinstance(scale, str) and scale not in INITIALIZERS:
+        if len(activations) != len(sizes) - 1:
+            raise ValueError(
+                f"activations: expected one for each of {max(0, len(sizes) - 1)} layers,"
+                f" got {len(activations)}"
+            )
+        if not isinstance(scale, str):
+            scale = as_number("scale", scale, "[0, inf)")
+        elif scale not in INITIALIZERS:
             names = " or ".join(INITIALIZERS)
             raise ValueError(f"scale: expected a number, {names}, got {scale!r}")
         parameters = []
@@ -158,8 +164,7 @@ class Network:
 
         Parameters
         ----------
-        X : array_like, shape (N, D)
-            Of the network's dtype.
+        X : ndarray
         masks : sequence of ndarray, optional
             One for each layer, by which its inputs are multiplied, as
             `regularization.dropout_mask` makes them. What is returned has not been multiplied.
@@ -184,7 +189,7 @@ class Network:
         ----------
         outputs : list of ndarray
             What `forward` returned.
-        d_output : array_like, shape (N, K)
+        d_output : ndarray
             ``dL/dA`` of the last layer.
         masks : sequence of ndarray, optional
             Those that `forward` was given.
@@ -196,10 +201,12 @@ class Network:
         d_input : ndarray, shape (N, D)
             ``dL/dX``.
         """
-        if len(outputs) != len(self.activations) + 1 or outputs[-1].shape != d_output.shape:
+        widths = [len(W) for W, _, _ in self.layers] + [d_output.shape[1]]
+        wanted, got = [(len(d_output), H) for H in widths], [np.shape(A) for A in outputs]
+        if got != wanted:
             raise ValueError(
-                f"outputs: expected the {len(self.activations) + 1} arrays that forward returns,"
-                f" the last of shape {d_output.shape}, got {[np.shape(A) for A in outputs]}"
+                f"outputs: expected the {len(wanted)} arrays that forward returns,"
+                f" of shapes {wanted}, got {got}"
             )
         masks = self._checked_masks(masks, len(d_output))
         gradients: list[Array] = []
@@ -227,6 +234,7 @@ class Network:
             for layer, (mask, (W, _, _)) in enumerate(zip(masks, self.layers, strict=True))
         ]
 
+    @checked
     def loss_and_gradients(
         self, loss: Loss, X: Array, T: Array, masks: Sequence[Array] | None = None
     ) -> tuple[float, list[Array]]:

@@ -23,9 +23,12 @@ def write(file: str | Path, **arrays: Any) -> None:
     if not Path(file).parent.is_dir():
         raise FileNotFoundError(f"{file}: there is no folder {Path(file).parent}")
     unfinished = Path(f"{file}.unfinished")
-    with unfinished.open("wb") as stream:  # a stream, since NumPy would add .npz to a name
-        np.savez(stream, **arrays)
-    os.replace(unfinished, file)
+    try:
+        with unfinished.open("wb") as stream:  # a stream, since NumPy would add .npz to a name
+            np.savez(stream, **arrays)
+        os.replace(unfinished, file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def read(file: str | Path) -> dict[str, Any]:

@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 
-from backprop.contracts import Array, checked
+from backprop.contracts import Array, Count, FloatType, checked
 
+Parameters = Sequence[Annotated[Array, "..."]]
 Strength = Annotated[float, "[0, inf)"]
 Rate = Annotated[float, "[0, 1)"]
 
 
 @checked
-def l1(parameters: Sequence[Array], strength: Strength) -> tuple[float, list[Array]]:
-    """Strength times the sum of all weights' sizes (eq: l1-penalty).
+def l1(parameters: Parameters, strength: Strength) -> tuple[float, list[Array]]:
+    """Strength times the sum of all weights' absolute values (eq: l1-penalty).
 
     Biases, which are the parameters with one axis, are left out.
 
@@ -37,7 +37,7 @@ def l1(parameters: Sequence[Array], strength: Strength) -> tuple[float, list[Arr
 
 
 @checked
-def l2(parameters: Sequence[Array], strength: Strength) -> tuple[float, list[Array]]:
+def l2(parameters: Parameters, strength: Strength) -> tuple[float, list[Array]]:
     """Strength times the sum of all weights' squares, without a half, as in Keras (eq: l2-penalty).
 
     Biases, which are the parameters with one axis, are left out.
@@ -54,10 +54,10 @@ def l2(parameters: Sequence[Array], strength: Strength) -> tuple[float, list[Arr
 
 @checked
 def dropout_mask(
-    shape: tuple[int, ...],
+    shape: Sequence[Count],
     rate: Rate,
     rng: np.random.Generator,
-    dtype: npt.DTypeLike = np.float64,
+    dtype: FloatType = np.float64,
 ) -> Array:
     """Return 0 with the probability `rate`, otherwise ``1 / (1 - rate)`` (eq: dropout).
 
@@ -65,14 +65,12 @@ def dropout_mask(
 
     Parameters
     ----------
-    shape : tuple of int
+    shape : sequence of int
         ``(N, D)``, that of the inputs of a layer.
     rate : float
-        From 0, which keeps all, to less than 1.
+        0 keeps all.
     rng : numpy.random.Generator
     dtype : dtype
-        float64 or float32.
     """
     kept = rng.random(shape, dtype=np.dtype(dtype)) >= rate  # type: ignore[arg-type]
-    mask: Array = kept / np.asarray(1 - rate, dtype)
-    return mask
+    return np.divide(kept, 1 - rate, dtype=dtype)

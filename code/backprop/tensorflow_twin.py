@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from backprop.contracts import CONVERTED, Array, as_array, checked
+from backprop.gradcheck import float_copies
+from backprop.network import Network
+
 # TensorFlow reads these when it is imported: no log lines, and one order of summation everywhere.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-import tensorflow as tf
-
-from backprop.network import Network
-from backprop.validation import Array, float_array
+# Its Keras would compute with what a file of settings names. The old one is no judge of ours.
+backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+legacy = os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
+if backend != "tensorflow" or legacy:
+    setting = "TF_USE_LEGACY_KERAS" if legacy else "KERAS_BACKEND"
+    raise ImportError(
+        f"The environment variable {setting} is {os.environ[setting]}, but every comparison here is"
+        " with Keras 3 on TensorFlow: remove it, and start Python anew"
+    )
+try:
+    import tensorflow as tf
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "tensorflow_twin compares with TensorFlow, which is not installed: pip install tensorflow",
+        name=error.name,
+    ) from error
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "identity": tf.identity,
@@ -38,6 +54,8 @@ LOSSES: dict[str, Callable[..., Any]] = {
     ),
 }
 
+IN_TENSORFLOW = "inside f NumPy leaves the tape: write tf.exp(x) for np.exp(x)"
+
 
 def tape_gradients(f: Callable[..., Any], *arrays: npt.ArrayLike) -> list[Array]:
     """Return the gradients of ``f(*arrays)`` by `tf.GradientTape`, one array for each argument.
@@ -46,7 +64,7 @@ def tape_gradients(f: Callable[..., Any], *arrays: npt.ArrayLike) -> list[Array]
     ----------
     f : callable
         Takes tensors of the arrays' dtypes and shapes, returns a scalar tensor.
-    *arrays : array_like
+    *arrays : array_like of float32 or float64
 
     Raises
     ------
@@ -54,21 +72,19 @@ def tape_gradients(f: Callable[..., Any], *arrays: npt.ArrayLike) -> list[Array]
         If an array does not hold floats, if `f` does not return a scalar, or if it does not
         depend on one of the arrays: the tape then has no gradient for it.
     """
-    tensors = [tf.convert_to_tensor(np.asarray(a)) for a in arrays]
-    for place, tensor in enumerate(tensors):
-        if not tensor.dtype.is_floating:
-            raise ValueError(f"argument {place} of f: expected floats, got {tensor.dtype.name}")
+    tensors = [tf.convert_to_tensor(a) for a in float_copies(arrays)]
     with tf.GradientTape() as tape:
         tape.watch(tensors)
         value = f(*tensors)
-    if value.shape.rank != 0:  # the tape would differentiate the sum without a word
-        raise ValueError(f"f: expected a scalar tensor, got shape {tuple(value.shape)}")
+    if not tf.is_tensor(value) or value.shape.rank != 0:  # the tape would differentiate the sum
+        got = f"shape {tuple(value.shape)}" if tf.is_tensor(value) else repr(value)
+        raise ValueError(f"f: expected a scalar tensor, got {got}; {IN_TENSORFLOW}")
     gradients = tape.gradient(value, tensors)
-    for place, gradient in enumerate(gradients):
+    for i, gradient in enumerate(gradients):
         if gradient is None:
-            raise ValueError(f"argument {place} of f: the value does not depend on it")
+            raise ValueError(f"arrays[{i}]: the value of f does not depend on it; {IN_TENSORFLOW}")
     # That of a gathered row comes as row and place.
-    return [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
+    return [np.asarray(tf.convert_to_tensor(gradient).numpy()) for gradient in gradients]
 
 
 def forward(network: Network, parameters: Sequence[Any], X: npt.ArrayLike) -> Any:
@@ -90,7 +106,10 @@ def forward(network: Network, parameters: Sequence[Any], X: npt.ArrayLike) -> An
     return A
 
 
-def loss_gradients(network: Network, loss: str, X: npt.ArrayLike, T: npt.ArrayLike) -> list[Array]:
+@checked
+def loss_gradients(
+    network: Network, loss: Annotated[str, tuple(LOSSES)], X: npt.ArrayLike, T: npt.ArrayLike
+) -> list[Array]:
     """Return the gradients of a named loss by the tape, ordered like `network.parameters`.
 
     Parameters
@@ -101,10 +120,9 @@ def loss_gradients(network: Network, loss: str, X: npt.ArrayLike, T: npt.ArrayLi
     X : array_like, shape (N, D)
     T : array_like, shape (N, K)
     """
-    if loss not in LOSSES:
-        raise ValueError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
-    inputs = float_array("X", X, ("N", network.parameters[0].shape[0]))
-    targets = float_array("T", T, (len(inputs), len(network.parameters[-1])))
+    lengths = network.axes
+    inputs = as_array("X", X, "N D", lengths)
+    targets = as_array("T", T, "N K", lengths, rule=CONVERTED)
     return tape_gradients(
         lambda *parameters: LOSSES[loss](forward(network, parameters, inputs), targets),
         *network.parameters,

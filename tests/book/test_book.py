@@ -31,9 +31,9 @@ def test_it_builds_without_a_warning(build):
 
 def test_every_chapter_is_in_the_table_of_contents(toc):
     files = [
-        f"chapters/{path.stem}"
-        for path in (ROOT / "chapters").iterdir()
-        if path.suffix in (".ipynb", ".md")
+        str(path.relative_to(ROOT).with_suffix(""))
+        for path in (ROOT / "chapters").rglob("*")
+        if path.suffix in (".ipynb", ".md") and ".ipynb_checkpoints" not in path.parts
     ]
     assert sorted(files) == sorted(toc)
 

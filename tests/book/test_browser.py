@@ -129,48 +129,58 @@ def test_a_wide_screen_shows_code_and_formulas_whole(seen):
     assert not cut
 
 
-@needs_browser
-@pytest.mark.parametrize(
-    ("body", "what", "narrow"),
-    [
-        ("<p>All is well.</p>", "searches", 0),
-        ('<input type="search"><input type="search">', "searches", 2),
-        ('<input type="search"><input type="search" style="display: none">', "searches", 1),
-        ("<p>All is well.</p>", "bars", 0),
-        ('<header id="pst-header">Empty</header>', "bars", 1),
-        ('<header id="pst-header"></header>', "bars", 0),
-        ('<p class="math">\\(x\\) and \\(y\\)</p>', "drawn", 2),
-        ('<p class="math">x</p>', "drawn", 0),
-        ('<p class="math">\\(x\\)</p>', "wrong", 0),
-        ('<p class="math">\\(\\frac{1}\\)</p>', "wrong", 1),
-        ('<p class="math">\\(\\nosuchmacro\\)</p>', "wrong", 1),
-        (f'<p>{"x" * 50} <span class="math">\\(a\\)</span>, b</p>', "torn", 0),
-        (TORN, "torn", 1),
-        (f'<span style="white-space: nowrap">{TORN}</span>', "torn", 0),
-        (WIDE, "cut", 1),
-        (WIDE.replace("long", "s"), "cut", 0),
-        (f'<div class="cell_output"><div class="highlight-python">{WIDE}</div></div>', "cut", 0),
-        ("<p>All is well.</p>", "overflow", 0),
-        ('<p style="width: 500px">Wide</p>', "overflow", 110),
-        ("<p>All is well.</p>", "foreign", []),
-        ('<img src="https://example.org/a.png">', "foreign", ["https://example.org/a.png"]),
-    ],
-)
-def test_the_browser_notices(folder, tmp_path, body, what, narrow):
-    found, errors = visit(made(folder, tmp_path, body), ["page.html"])
+CASES = [
+    ("<p>All is well.</p>", "searches", 0),
+    ('<input type="search"><input type="search">', "searches", 2),
+    ('<input type="search"><input type="search" style="display: none">', "searches", 1),
+    ("<p>All is well.</p>", "bars", 0),
+    ('<header id="pst-header">Empty</header>', "bars", 1),
+    ('<header id="pst-header"></header>', "bars", 0),
+    ('<p class="math">\\(x\\) and \\(y\\)</p>', "drawn", 2),
+    ('<p class="math">x</p>', "drawn", 0),
+    ('<p class="math">\\(x\\)</p>', "wrong", 0),
+    ('<p class="math">\\(\\frac{1}\\)</p>', "wrong", 1),
+    ('<p class="math">\\(\\nosuchmacro\\)</p>', "wrong", 1),
+    (f'<p>{"x" * 50} <span class="math">\\(a\\)</span>, b</p>', "torn", 0),
+    (TORN, "torn", 1),
+    (f'<span style="white-space: nowrap">{TORN}</span>', "torn", 0),
+    (WIDE, "cut", 1),
+    (WIDE.replace("long", "s"), "cut", 0),
+    (f'<div class="cell_output"><div class="highlight-python">{WIDE}</div></div>', "cut", 0),
+    ("<p>All is well.</p>", "overflow", 0),
+    ('<p style="width: 500px">Wide</p>', "overflow", 110),
+    ("<p>All is well.</p>", "foreign", []),
+    ('<img src="https://example.org/a.png">', "foreign", ["https://example.org/a.png"]),
+]
+
+
+@pytest.fixture(scope="module")
+def noticed(folder, tmp_path_factory):
+    """What the browser sees on a narrow page of each case, all in one visit."""
+    place = tmp_path_factory.mktemp("cases")
+    names = [made(folder, place, f"{n}.html", body) for n, (body, _, _) in enumerate(CASES)]
+    found, errors = visit(place, names)
     assert not errors
-    assert [page[what] for page in found if page["width"] == 390] == [narrow]
+    return [page for page in found if page["width"] == 390]
+
+
+@needs_browser
+@pytest.mark.parametrize("case", range(len(CASES)), ids=lambda n: f"{n}-{CASES[n][1]}")
+def test_the_browser_notices(noticed, case):
+    _, what, expected = CASES[case]
+    assert noticed[case][what] == expected
 
 
 @needs_browser
 def test_the_browser_notices_script_errors(folder, tmp_path):
-    _, errors = visit(made(folder, tmp_path, "<script>nonsense()</script>"), ["page.html"])
+    page = made(folder, tmp_path, "page.html", "<script>nonsense()</script>")
+    _, errors = visit(tmp_path, [page])
     assert "nonsense is not defined" in " ".join(errors)
 
 
-def made(folder, place, body):
-    """Write page.html with the book's MathJax and `body` into `place`; return `place`."""
+def made(folder, place, name, body):
+    """Write a page with the book's MathJax and `body` into `place`; return its name."""
     mathjax = (folder / "_static" / "mathjax" / "tex-svg.js").as_uri()
     head = f'<script defer src="{mathjax}"></script><style>body {{ margin: 0 }}</style>'
-    (place / "page.html").write_text(f"<!DOCTYPE html>{head}{body}", encoding="utf-8")
-    return place
+    (place / name).write_text(f"<!DOCTYPE html>{head}{body}", encoding="utf-8")
+    return name

@@ -26,7 +26,8 @@ def labels(chapters: Path) -> Counter:
 def tested(tests: Path) -> dict[str, str]:
     """Return label -> file:line of each `pytest.mark.equation(label)` in a tree of tests.
 
-    Files are read, not imported. A mark counts if pytest collects what it stands on.
+    Files are read, not imported. A mark counts if pytest collects what it stands on. In a file
+    named registry.py, whose entries are all tested, ``labels=("label", ...)`` counts, too.
 
     Raises
     ------
@@ -43,6 +44,9 @@ def tested(tests: Path) -> dict[str, str]:
             for decorator in node.decorator_list
         }
         for node in ast.walk(tree):
+            if isinstance(node, ast.keyword) and (path.name, node.arg) == ("registry.py", "labels"):
+                place = f"{path.name}:{node.value.lineno}"
+                found |= dict.fromkeys(ast.literal_eval(node.value), place)
             if not isinstance(node, ast.Call) or not ast.unparse(node.func).endswith(
                 "mark.equation"
             ):

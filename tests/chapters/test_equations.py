@@ -16,7 +16,7 @@ CITED = equations.cited(ROOT / "code" / "backprop")
 
 def test_every_equation_has_a_test():
     untested = sorted(LABELS.keys() - TESTED.keys())
-    assert not untested, f"no test is marked @pytest.mark.equation(...) for {untested}"
+    assert not untested, f"no test and no entry of the registry is marked with {untested}"
 
 
 def test_every_marked_test_has_its_equation():
@@ -89,6 +89,12 @@ def test_marks_are_found(tmp_path, text):
 def test_marks_in_text_are_not_marks(tmp_path):
     make_test(tmp_path, "'''@pytest.mark.equation('one')'''\n# pytest.mark.equation('two')")
     assert equations.tested(tmp_path) == {}
+
+
+def test_labels_in_the_registry_are_found_and_in_no_other_file(tmp_path):
+    for name in ("registry.py", "other.py"):
+        (tmp_path / name).write_text(f"a = Entry('{name}', labels=('one', '{name}'))\nb = Entry()")
+    assert equations.tested(tmp_path) == dict.fromkeys(["one", "registry.py"], "registry.py:1")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ PASSED, FAILED, NOT_COLLECTED, NOT_THE_COPY = 0, 1, 2, 9
 # most tests. Quick ones come first: Hypothesis searches, and copies of MNIST take time to load.
 SERVER = f"""
 import os, signal, sys, traceback
-import hypothesis.extra.numpy, matplotlib, numpy, pytest
+import hypothesis.extra.numpy, matplotlib, nbval.plugin, numpy, pytest
 
 def slow(item):
     marked = any(item.get_closest_marker(name) for name in ("hypothesis", "slow"))
@@ -38,7 +38,7 @@ def run(folder, path, tests):
     import backprop
     if not backprop.__file__.startswith(folder):
         return {NOT_THE_COPY}
-    options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:nbval"]
+    options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-o", "filterwarnings="]
     return pytest.main([*options, tests], plugins=[QuickFirst()])
 
 for line in sys.stdin:
@@ -76,8 +76,7 @@ class Runner:
         return code, (folder / "output").read_text(encoding="utf-8")
 
     def close(self):
-        self.server.stdin.close()
-        self.server.wait()
+        self.server.communicate()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Automatic differentiation: each rule against loops, complex steps and central differences."""
+"""Automatic differentiation: each rule against loops over numbers and central differences."""
 
 import math
 import operator
@@ -12,30 +12,20 @@ from hypothesis.extra.numpy import (
     basic_indices,
     integer_array_indices,
     mutually_broadcastable_shapes,
-    valid_tuple_axes,
 )
 
-from backprop.autodiff import (
-    PARTIALS,
-    REDUCTIONS,
-    Dual,
-    Tensor,
-    elementwise,
-    gradients,
-    jvp,
-    product,
-    reduction,
-    vjp,
-)
-from backprop.gradcheck import complex_step_gradients, numerical_gradients, relative_error
+from backprop import activations, autodiff
+from backprop.autodiff import NESTED, PLAIN_ARRAY, RULES, Dual, Tensor, gradients, jvp, vjp
+from backprop.gradcheck import numerical_gradients, relative_error
 
-# A rule that is added to the tables is tested without another word.
-every_rule = pytest.mark.parametrize("ufunc", PARTIALS, ids=lambda u: u.__name__)
-every_reduction = pytest.mark.parametrize("ufunc", REDUCTIONS, ids=lambda u: u.__name__)
-
-# NumPy has no complex logaddexp, and the absolute value of a complex number is another function.
-NOT_COMPLEX = [np.absolute, np.logaddexp]
+REDUCTIONS = [f for f in RULES if not isinstance(f, np.ufunc)]
+ELEMENTWISE = [f for f in RULES if isinstance(f, np.ufunc) and f is not np.matmul]
 FOR_POSITIVE_NUMBERS = [np.power, np.sqrt, np.log]
+
+every_rule = pytest.mark.parametrize("ufunc", ELEMENTWISE, ids=lambda u: u.__name__)
+every_reduction = pytest.mark.parametrize(
+    "reduce", REDUCTIONS, ids=lambda r: f"{r.__self__.__name__}.reduce"
+)
 
 
 def normal(*shapes, seed=0):
@@ -53,6 +43,18 @@ def operands(ufunc, shapes=((3, 4), (3, 4))):
     return [a, b][: ufunc.nin]
 
 
+def numbered(shape):
+    return np.arange(math.prod(shape)).reshape(shape)
+
+
+def scattered(cotangent, source, shape):
+    """Add up cotangents by a loop: `source` tells which entry, counted from 0, each one goes to."""
+    total = np.zeros(shape)
+    for i in np.ndindex(cotangent.shape):
+        total.flat[source[i]] += cotangent[i]
+    return total
+
+
 def inner(a, b):
     """Return the sum of products of two lists of arrays, of the same shapes."""
     assert [np.shape(x) for x in a] == [np.shape(y) for y in b]
@@ -60,27 +62,23 @@ def inner(a, b):
 
 
 def assert_transposed(f, *arrays):
-    """Assert ⟨pull(slope), change⟩ = ⟨slope, push(change)⟩ for each array on its own."""
-    (slope,) = normal(np.shape(f(*arrays)), seed=1)
-    slopes = vjp(f, arrays, slope)[1]
-    for place, array in enumerate(arrays):
-        changes = [np.zeros(np.shape(a)) for a in arrays]
-        (changes[place],) = normal(np.shape(array), seed=2)
-        change = jvp(f, arrays, changes)[1]
+    """Assert that both modes give ⟨cotangent, J tangent⟩, for each array on its own."""
+    (cotangent,) = normal(np.shape(f(*arrays)), seed=1)
+    cotangents = vjp(f, arrays, cotangent)[1]
+    for i, array in enumerate(arrays):
+        tangents = [np.zeros(np.shape(a)) for a in arrays]
+        (tangents[i],) = normal(np.shape(array), seed=2)
+        pushed = jvp(f, arrays, tangents)[1]
         # Sums of some ten products near 1: rounding leaves 1e-15.
-        assert inner(slopes, changes) == pytest.approx(inner([slope], [change]), abs=1e-13)
+        assert inner(cotangents, tangents) == pytest.approx(inner([cotangent], [pushed]), abs=1e-13)
 
 
-def scattered(slope, source, shape):
-    """Add up slopes by a loop: `source` tells which entry, counted from 0, each one goes to."""
-    total = np.zeros(shape)
-    for place in np.ndindex(slope.shape):
-        total.flat[source[place]] += slope[place]
-    return total
-
-
-def numbered(shape):
-    return np.arange(math.prod(shape)).reshape(shape)
+def assert_differences_agree(f, *arrays):
+    (weights,) = normal(np.shape(f(*arrays)), seed=3)
+    numerical = numerical_gradients(lambda *a: np.sum(weights * f(*a)), *arrays)
+    for mine, other in zip(vjp(f, arrays, weights)[1], numerical, strict=True):
+        assert mine.shape == other.shape
+        assert relative_error(mine, other) <= 1e-8
 
 
 # Entry by entry
@@ -107,99 +105,84 @@ CLOSED_FORMS = {
 
 
 @pytest.mark.equation("elementwise-map")
-@pytest.mark.parametrize(
-    ("ufunc", "place"),
-    [(ufunc, place) for ufunc, forms in CLOSED_FORMS.items() for place in range(len(forms))],
-    ids=lambda u: getattr(u, "__name__", None),
-)
-def test_elementwise_map_is_its_formula(ufunc, place):
-    arrays = operands(ufunc)
-    change, slope = normal((3, 4), (3, 4))
-    linear = elementwise(ufunc, place, ufunc(*arrays), arrays)
-    pushed, pulled = linear.push(change), linear.pull(slope)
-    for i in np.ndindex(3, 4):
-        derivative = CLOSED_FORMS[ufunc][place](*(float(a[i]) for a in arrays))
-        assert pushed[i] == pytest.approx(derivative * change[i], rel=1e-14, abs=0)
-        assert pulled[i] == pytest.approx(derivative * slope[i], rel=1e-14, abs=0)
-
-
 @every_rule
-def test_there_is_a_partial_for_each_input(ufunc):
-    assert len(PARTIALS[ufunc]) == ufunc.nin
-
-
-@pytest.mark.parametrize(
-    "ufunc", [u for u in PARTIALS if u not in NOT_COMPLEX], ids=lambda u: u.__name__
-)
-def test_partials_agree_with_complex_steps(ufunc):
+def test_elementwise_map_is_its_formula(ufunc):
     arrays = operands(ufunc)
-    (slope,) = normal((3, 4))
-    exact = complex_step_gradients(lambda *a: np.sum(slope * ufunc(*a)), *arrays)
-    for mine, other in zip(vjp(ufunc, arrays, slope)[1], exact, strict=True):
-        np.testing.assert_allclose(mine, other, rtol=1e-14)
+    assert len(CLOSED_FORMS[ufunc]) == ufunc.nin
+    for argnum, formula in enumerate(CLOSED_FORMS[ufunc]):
+        tangent, cotangent = normal((3, 4), (3, 4))
+        linear = RULES[ufunc](argnum, ufunc(*arrays), *arrays)
+        pushed, pulled = linear.jvp(tangent), linear.vjp(cotangent)
+        for i in np.ndindex(3, 4):
+            derivative = formula(*(float(a[i]) for a in arrays))
+            assert pushed[i] == pytest.approx(derivative * tangent[i], rel=1e-14, abs=0)
+            assert pulled[i] == pytest.approx(derivative * cotangent[i], rel=1e-14, abs=0)
 
 
 @pytest.mark.equation("transpose-rule")
+@pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize(
-    ("ufunc", "sign"),
-    [(u, 1) for u in PARTIALS] + [(u, -1) for u in PARTIALS if u not in FOR_POSITIVE_NUMBERS],
-    ids=lambda u: getattr(u, "__name__", None),
+    "shapes", [((3, 4), (3, 4)), ((4, 3), (3,)), ((4, 1), (1, 3)), ((), (2, 2))]
 )
-def test_partials_agree_with_central_differences(ufunc, sign):
-    arrays = [sign * a for a in operands(ufunc)]
-    (slope,) = normal((3, 4))
-    numerical = numerical_gradients(lambda *a: np.sum(slope * ufunc(*a)), *arrays)
-    for mine, other in zip(vjp(ufunc, arrays, slope)[1], numerical, strict=True):
-        assert relative_error(mine, other) <= 1e-9
-
-
 @every_rule
-def test_transposes_of_elementwise_maps(ufunc):
-    assert_transposed(ufunc, *operands(ufunc))
+def test_elementwise_maps_agree_with_differences_and_each_other(ufunc, shapes, sign):
+    if sign == 1 or ufunc not in FOR_POSITIVE_NUMBERS:
+        arrays = [sign * a for a in operands(ufunc, shapes)]
+        assert_differences_agree(ufunc, *arrays)
+        assert_transposed(ufunc, *arrays)
 
 
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("exponent", [1, 2, 3, 2.0, -1, -2, np.array([2.0, 3.0])])
-def test_power_of_a_negative_base(exponent):
-    # The slope in the exponent would need its logarithm.
-    x = np.array([-2.0, -0.5])
-    (gradient,) = gradients(lambda x: np.sum(x**exponent), x)
-    np.testing.assert_allclose(gradient, exponent * x**exponent / x, rtol=1e-15)
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize(("exponent", "slope"), [(1, 1), (2, 0), (3, 0), (1.5, 0)])
-def test_power_at_zero(exponent, slope):
-    assert gradients(lambda x: x**exponent, 0.0) == [slope]
-
-
-@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("size", [1e2, 1e4, 1e300])
 def test_logaddexp_far_out(size):
     z = np.array([size, -size])
-    (slope,) = gradients(lambda z: np.sum(np.logaddexp(0, z)), z)
-    np.testing.assert_allclose(slope, [1, 0], atol=1e-40)
-    (slope,) = gradients(np.logaddexp.reduce, z)
-    np.testing.assert_allclose(slope, [1, 0], atol=1e-40)
+    (gradient,) = gradients(lambda z: np.sum(np.logaddexp(0, z)), z)
+    np.testing.assert_allclose(gradient, [1, 0], atol=1e-40)
+    (gradient,) = gradients(np.logaddexp.reduce, z)
+    np.testing.assert_allclose(gradient, [1, 0], atol=1e-40)
 
 
-# Kinks
+# Zero, infinity, kinks
 
 
-def test_slope_of_a_relu_at_zero_is_zero():
-    z = np.array([-1.0, -0.0, 0.0, 1.0])
-    assert gradients(lambda z: np.sum(np.maximum(z, 0)), z)[0].tolist() == [0, 0, 0, 1]
-    assert jvp(lambda z: np.maximum(z, 0), [z], [np.ones(4)])[1].tolist() == [0, 0, 0, 1]
-
-
-def test_slope_of_an_absolute_value_at_zero_is_zero():
-    assert gradients(lambda x: np.sum(abs(x)), [-2.0, 0.0, 2.0])[0].tolist() == [-1, 0, 1]
+@pytest.mark.parametrize(
+    ("f", "at", "expected"),
+    [
+        (lambda x: x**1, 0.0, 1),
+        (lambda x: x**2, 0.0, 0),
+        (lambda x: x**1.5, 0.0, 0),
+        (lambda x: x**0.5, 0.0, math.inf),
+        (lambda x: x**0, 0.0, 0),
+        (lambda x: x**0, -2.0, 0),
+        (lambda x: np.sum(x ** np.arange(3)), [0.0, 0.0, 0.0], [0, 1, 0]),
+        (lambda b: np.sum(np.array([0.0, 2.0]) ** b), [1.0, 1.0], [0, 2 * math.log(2)]),
+        (lambda b: 0**b, 0.0, 0),
+        (np.sqrt, 0.0, math.inf),
+        (lambda x: np.sqrt(np.maximum(x, 0)), -1.0, 0),  # an infinite slope, but not chosen
+        (lambda x: np.maximum(np.sqrt(x), 1), 0.0, 0),
+        (lambda x: np.minimum(x**0.5, -1), 0.0, 0),
+        (lambda x: np.sum(np.maximum(x, 0)), [-1.0, -0.0, 0.0, 1.0], [0, 0, 0, 1]),
+        (lambda x: np.sum(abs(x)), [-2.0, 0.0, 2.0], [-1, 0, 1]),
+        (lambda x: np.logaddexp.reduce(np.array([-np.inf, 0]) + x), [1.0, 1.0], [0, 1]),
+    ],
+)
+def test_gradients_at_special_points(f, at, expected):
+    (gradient,) = gradients(f, at)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-15)
+    at = np.asarray(at)
+    for i in np.ndindex(at.shape):  # along each axis
+        tangent = np.zeros(at.shape)
+        tangent[i] = 1
+        assert jvp(f, [at], [tangent])[1] == pytest.approx(gradient[i], rel=1e-15)
 
 
 @pytest.mark.parametrize("ufunc", [np.maximum, np.minimum])
 def test_a_tie_goes_to_the_second(ufunc):
     assert gradients(ufunc, 1.0, 1.0) == [0, 1]
-    assert gradients(lambda x: ufunc(x, x), 1.0) == [1]
+    assert jvp(ufunc, [1.0, 1.0], [3.0, 5.0])[1] == 5
+
+
+def test_a_direction_along_which_a_root_stays_is_not_steep():
+    assert jvp(lambda x, y: np.sqrt(x) + y, [0.0, 1.0], [0.0, 1.0])[1] == 1
 
 
 # Products
@@ -207,228 +190,126 @@ def test_a_tie_goes_to_the_second(ufunc):
 
 @pytest.mark.equation("product-map")
 def test_product_map_is_its_formula():
-    A, B, dA, dB, slope = normal((3, 4), (4, 2), (3, 4), (4, 2), (3, 2))
-    left, right = product(0, A, B), product(1, A, B)
+    A, B, dA, dB, cotangent = normal((3, 4), (4, 2), (3, 4), (4, 2), (3, 2))
+    pushed = jvp(operator.matmul, [A, B], [dA, dB])[1]
+    _, (in_A, in_B) = vjp(operator.matmul, [A, B], cotangent)
     for n, k in np.ndindex(3, 2):
-        from_left = sum(dA[n, i] * B[i, k] for i in range(4))
-        from_right = sum(A[n, i] * dB[i, k] for i in range(4))
-        assert left.push(dA)[n, k] == pytest.approx(from_left, abs=1e-14)
-        assert right.push(dB)[n, k] == pytest.approx(from_right, abs=1e-14)
-        total = jvp(operator.matmul, [A, B], [dA, dB])[1][n, k]
-        assert total == pytest.approx(from_left + from_right, abs=1e-14)
+        total = sum(dA[n, i] * B[i, k] + A[n, i] * dB[i, k] for i in range(4))
+        assert pushed[n, k] == pytest.approx(total, abs=1e-14)
     for n, i in np.ndindex(3, 4):
-        expected = sum(slope[n, k] * B[i, k] for k in range(2))
-        assert left.pull(slope)[n, i] == pytest.approx(expected, abs=1e-14)
+        expected = sum(cotangent[n, k] * B[i, k] for k in range(2))
+        assert in_A[n, i] == pytest.approx(expected, abs=1e-14)
     for i, k in np.ndindex(4, 2):
-        expected = sum(A[n, i] * slope[n, k] for n in range(3))
-        assert right.pull(slope)[i, k] == pytest.approx(expected, abs=1e-14)
-
-
-@given(st.tuples(*[st.integers(1, 4)] * 3))
-def test_transposes_of_products(sizes):
-    N, D, H = sizes
-    A, B = normal((N, D), (D, H))
-    assert_transposed(operator.matmul, A, B)
-    assert_transposed(lambda A: A @ B, A)
-    assert_transposed(lambda B: A @ B, B)
-
-
-def test_transposes_of_a_square():
-    assert_transposed(lambda A: A @ A, *normal((3, 3)))
-    assert_transposed(lambda A: A.T @ A, *normal((4, 3)))
+        expected = sum(A[n, i] * cotangent[n, k] for n in range(3))
+        assert in_B[i, k] == pytest.approx(expected, abs=1e-14)
 
 
 # Sums and their kin
 
+SHARES = {
+    np.add.reduce: lambda x, line: 1,
+    np.logaddexp.reduce: lambda x, line: math.exp(x) / sum(math.exp(other) for other in line),
+}
+
 
 @pytest.mark.equation("reduction-map")
-@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3, None, (0, 1), (2, 0), (-1, -3), (-2,), ()])
 @pytest.mark.parametrize("keepdims", [False, True])
-@pytest.mark.parametrize(
-    ("ufunc", "share"),
-    [
-        (np.add, lambda x, line: 1),
-        (np.logaddexp, lambda x, line: math.exp(x) / sum(math.exp(other) for other in line)),
-    ],
-)
-def test_reduction_map_is_its_formula(ufunc, share, keepdims, axis):
-    a, change = normal((3, 4), (3, 4))
-    shape = ufunc.reduce(a, axis=axis, keepdims=keepdims).shape
-    (slope,) = normal(shape, seed=1)
-    y = ufunc.reduce(a, axis=axis, keepdims=True)
-    linear = reduction(ufunc, y, a, axis, keepdims)
-    pushed, pulled = linear.push(change), linear.pull(slope)
-    assert pushed.shape == shape
-    assert pulled.shape == a.shape
-    lines, moves = np.moveaxis(a, axis, -1).tolist(), np.moveaxis(change, axis, -1).tolist()
-    for n, (line, move) in enumerate(zip(lines, moves, strict=True)):
-        shares = [share(x, line) for x in line]
-        total = sum(s * m for s, m in zip(shares, move, strict=True))
-        assert pushed.ravel()[n] == pytest.approx(total, abs=1e-14)
-        back = [s * slope.ravel()[n] for s in shares]
-        np.testing.assert_allclose(np.moveaxis(pulled, axis, -1)[n], back, rtol=1e-14)
-
-
 @every_reduction
-@pytest.mark.parametrize("keepdims", [False, True])
-@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2])
-def test_transposes_of_reductions(ufunc, axis, keepdims):
-    (a,) = normal((2, 3, 4))
-    assert_transposed(lambda a: ufunc.reduce(a, axis=axis, keepdims=keepdims), a)
-    assert_transposed(lambda a: ufunc.reduce(a, axis, keepdims=keepdims), a)
+def test_reduction_map_is_its_formula(reduce, keepdims, axis):
+    if reduce is np.logaddexp.reduce and isinstance(axis, tuple | None):
+        axis = axis[0] if axis else 0  # NumPy reduces only one axis by it
+    a, tangent = normal((2, 3, 4), (2, 3, 4))
+
+    def f(a):
+        return reduce(a, axis=axis, keepdims=keepdims)
+
+    (cotangent,) = normal(np.shape(f(a)), seed=1)
+    value, pushed = jvp(f, [a], [tangent])
+    other_value, (pulled,) = vjp(f, [a], cotangent)
+    for y in (value, other_value):
+        np.testing.assert_array_equal(y, f(a), strict=True)
+    assert (pushed.shape, pulled.shape) == (value.shape, a.shape)
+    # Which number of the value each entry goes to
+    kept = np.sum(a, axis=axis, keepdims=True).shape
+    group = np.broadcast_to(numbered(kept), a.shape)
+    total = np.zeros(pushed.size)
+    for i in np.ndindex(a.shape):
+        share = SHARES[reduce](a[i], a[group == group[i]].tolist())
+        total[group[i]] += share * tangent[i]
+        assert pulled[i] == pytest.approx(share * cotangent.flat[group[i]], rel=1e-14)
+    np.testing.assert_allclose(pushed.ravel(), total, atol=1e-14)
 
 
-@every_reduction
-def test_reductions_agree_with_central_differences(ufunc):
-    a, slope = normal((3, 4), (4,))
-    (numerical,) = numerical_gradients(lambda a: np.sum(slope * ufunc.reduce(a)), a)
-    assert relative_error(vjp(ufunc.reduce, [a], slope)[1][0], numerical) <= 1e-9
-
-
-@given(st.data())
-def test_a_sum_hands_its_slope_to_each_of_its_terms(data):
-    shape = data.draw(array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3))
-    axis = data.draw(st.none() | valid_tuple_axes(len(shape)))
-    keepdims = data.draw(st.booleans())
-    (a,) = normal(shape)
-    value = np.sum(a, axis=axis, keepdims=keepdims)
-    slope = 1.0 + numbered(value.shape)
-    for f in (np.sum, lambda a, **options: a.sum(**options)):
-        y, (pulled,) = vjp(lambda a, f=f: f(a, axis=axis, keepdims=keepdims), [a], slope)
-        np.testing.assert_array_equal(y, value)
-        assert pulled.shape == shape
-        gone = range(len(shape)) if axis is None else [i % len(shape) for i in axis]
-        for place in np.ndindex(shape):
-            kept = [0 if d in gone else i for d, i in enumerate(place) if keepdims or d not in gone]
-            assert pulled[place] == slope[tuple(kept)]
-    assert_transposed(lambda a: np.sum(a, axis=axis, keepdims=keepdims), a)
+def test_reductions_and_their_first_axis():
+    # NumPy's reduce takes the first axis unless it is told otherwise, np.sum and x.sum() all.
+    a = normal((3, 4))[0]
+    for f in (np.add.reduce, np.logaddexp.reduce, lambda a: np.add.reduce(a, 1)):
+        assert_differences_agree(f, a)
+    assert vjp(np.add.reduce, [np.ones((2, 3))], np.ones(3))[0].tolist() == [2, 2, 2]
+    for f in (np.sum, lambda a: a.sum()):
+        assert vjp(f, [np.ones((2, 3))], 1.0)[0] == 6
 
 
 @pytest.mark.parametrize("options", [{}, {"axis": 0}, {"axis": -1, "keepdims": True}])
 def test_a_mean_is_a_sum_divided_by_the_number_of_its_terms(options):
     (a,) = normal((3, 4))
-    terms = a.size // np.mean(a, **options).size
-    slope = 1.0 + numbered(np.mean(a, **options).shape)
-    _, (of_sum,) = vjp(lambda a: np.sum(a, **options), [a], slope)
+    mean = np.mean(a, **options)
     for f in (lambda a: np.mean(a, **options), lambda a: a.mean(**options)):
-        value, (of_mean,) = vjp(f, [a], slope)
-        np.testing.assert_allclose(value, np.mean(a, **options), rtol=1e-15)
-        np.testing.assert_allclose(of_mean, of_sum / terms, rtol=1e-15)
-
-
-def test_reduce_takes_the_first_axis_unless_it_is_told_otherwise():
-    # np.sum and its method take them all.
-    a = np.ones((2, 3))
-    assert vjp(np.add.reduce, [a], np.ones(3))[0].tolist() == [2, 2, 2]
-    assert vjp(np.sum, [a], 1.0)[0] == 6
+        value, (of_mean,) = vjp(f, [a], np.ones(mean.shape))
+        np.testing.assert_allclose(value, mean, rtol=1e-15, strict=True)
+        np.testing.assert_allclose(of_mean, np.full((3, 4), mean.size / a.size), rtol=1e-15)
 
 
 # Arrays that are repeated to fit
 
 
 @pytest.mark.equation("unbroadcast")
-@pytest.mark.parametrize(
-    "shape", [(), (1,), (3,), (1, 1), (1, 3), (4, 1), (4, 3), (1, 4, 3), (2, 1, 1), (2, 4, 3)]
-)
-def test_what_was_repeated_gets_the_sum_of_its_slopes(shape):
-    # Whole numbers, so that sums are exact in any order.
-    slope = 1.0 + numbered((2, 4, 3))
-    source = np.broadcast_to(numbered(shape), slope.shape)
-    _, (_, pulled) = vjp(operator.add, [np.zeros((2, 4, 3)), np.ones(shape)], slope)
-    assert pulled.shape == shape
-    np.testing.assert_array_equal(pulled, scattered(slope, source, shape))
-
-
-def test_a_change_is_repeated_as_the_value_is():
-    for f in (lambda x: x + np.zeros((4, 3)), lambda x: np.zeros((4, 3)) - x):
-        value, change = jvp(f, [np.ones(3)], [np.ones(3)])
-        assert value.shape == change.shape == (4, 3)
-
-
 @given(mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_dims=3, max_side=3))
-def test_any_two_shapes_that_fit(shapes):
+def test_what_was_repeated_gets_the_sum_of_its_cotangents(shapes):
+    # Whole numbers, so that sums are exact in any order.
     arrays = [1.0 + numbered(shape) for shape in shapes.input_shapes]
-    slope = 1.0 + numbered(shapes.result_shape)
-    _, slopes = vjp(operator.mul, arrays, slope)
-    for shape, pulled, other in zip(shapes.input_shapes, slopes, reversed(arrays), strict=True):
-        assert pulled.shape == shape
-        source = np.broadcast_to(numbered(shape), slope.shape)
-        np.testing.assert_array_equal(pulled, scattered(slope * other, source, shape))
-    assert_transposed(operator.mul, *arrays)
+    cotangent = 1.0 + numbered(shapes.result_shape)
+    _, pulled = vjp(operator.mul, arrays, cotangent)
+    for shape, mine, other in zip(shapes.input_shapes, pulled, reversed(arrays), strict=True):
+        source = np.broadcast_to(numbered(shape), cotangent.shape)
+        expected = scattered(cotangent * other, source, shape)
+        np.testing.assert_array_equal(mine, expected, strict=True)
     assert_transposed(operator.sub, *arrays)
-
-
-@pytest.mark.parametrize("shapes", [((4, 3), (3,)), ((4, 1), (1, 3)), ((), (2, 2))])
-@pytest.mark.parametrize(
-    "ufunc", [u for u in PARTIALS if u.nin == 2], ids=lambda u: getattr(u, "__name__", None)
-)
-def test_every_rule_for_two_repeats_what_is_too_short(ufunc, shapes):
-    arrays = operands(ufunc, shapes)
-    slopes = gradients(lambda *a: np.sum(ufunc(*a)), *arrays)
-    numerical = numerical_gradients(lambda *a: np.sum(ufunc(*a)), *arrays)
-    for mine, other in zip(slopes, numerical, strict=True):
-        assert mine.shape == other.shape
-        assert relative_error(mine, other) <= 1e-9
-    assert_transposed(ufunc, *arrays)
 
 
 # Entries, transposes
 
 
 @given(st.data())
-def test_entries_give_their_slopes_back(data):
+def test_entries_give_their_cotangents_back(data):
     shape = data.draw(array_shapes(max_dims=3, max_side=3))
     key = data.draw(basic_indices(shape, allow_newaxis=True) | integer_array_indices(shape))
     (x,) = normal(shape)
-    slope = 1.0 + numbered(np.shape(x[key]))
-    value, (pulled,) = vjp(lambda x: x[key], [x], slope)
-    np.testing.assert_array_equal(value, x[key])
-    np.testing.assert_array_equal(pulled, scattered(slope, numbered(shape)[key], shape))
-    assert_transposed(lambda x: x[key], x)
+    cotangent = 1.0 + numbered(np.shape(x[key]))
+    value, (pulled,) = vjp(lambda x: x[key].T, [x], cotangent.T)
+    np.testing.assert_array_equal(value, x[key].T)
+    np.testing.assert_array_equal(pulled, scattered(cotangent, numbered(shape)[key], shape))
+    assert_transposed(lambda x: x[key].T, x)
 
 
-def test_an_entry_taken_twice_gets_both_slopes():
-    _, (pulled,) = vjp(lambda x: x[[0, 0, 2]], [np.zeros(3)], [1.0, 10.0, 100.0])
-    assert pulled.tolist() == [11, 0, 100]
+def test_an_array_has_a_shape_a_length_and_entries():
+    (gradient,) = gradients(lambda x: np.sum(x) / x.shape[1] / len(x), np.ones((5, 2)))
+    np.testing.assert_allclose(gradient, np.full((5, 2), 0.1), rtol=1e-15)
+    x = np.array([2.0, -3.0, 5.0])
+    assert gradients(lambda x: math.prod(x), x)[0].tolist() == [-15, 10, -6]
+    assert gradients(lambda x: np.sum(x[x.value > 0] ** 2), x)[0].tolist() == [4, 0, 10]
+    for f in (len, sum):  # a number has none
+        with pytest.raises(TypeError, match="unsized"):
+            gradients(f, 2.0)
 
 
-def test_entries_chosen_by_a_mask():
-    (x,) = normal((3, 4))
-    (gradient,) = gradients(lambda x: np.sum(x[x.value > 0] ** 2), x)
-    np.testing.assert_array_equal(gradient, np.where(x > 0, 2 * x, 0))
-
-
-def test_an_array_can_be_taken_apart():
-    assert gradients(lambda x: math.prod(x), [2.0, 3.0, 5.0])[0].tolist() == [15, 10, 6]
-
-
-@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4)])
-def test_transpose(shape):
-    (x,) = normal(shape)
-    slope = 1.0 + numbered(shape[::-1])
-    value, (pulled,) = vjp(lambda x: x.T, [x], slope)
-    np.testing.assert_array_equal(value, x.T)
-    np.testing.assert_array_equal(pulled, slope.T)
-    assert_transposed(lambda x: x.T, x)
-
-
-def test_shape():
-    (gradient,) = gradients(lambda x: np.sum(x) / x.shape[0], np.ones((5, 2)))
-    np.testing.assert_allclose(gradient, np.full((5, 2), 0.2), rtol=1e-15)
-
-
-# Operators and whole functions
+# Whole functions
 
 A, B = normal((3, 3), (3, 3), seed=3)
 FUNCTIONS = {
     "-x": lambda x, y: -x,
-    "x + y": lambda x, y: x + y,
-    "x - y": lambda x, y: x - y,
-    "x * y": lambda x, y: x * y,
-    "x / y": lambda x, y: x / y,
     "x ** y": lambda x, y: abs(x) ** y,
-    "x @ y": lambda x, y: x @ y,
-    "abs": lambda x, y: abs(x - y),
     "numbers on the left": lambda x, y: 2 + 3 * x - 4 / y + 2**x - (1 - y),
     "numbers on the right": lambda x, y: (x - 2) * 3 + y / 4 + x**3 + y**-2,
     "NumPy's numbers": lambda x, y: np.float64(2) * x - y / np.float64(3),
@@ -448,7 +329,6 @@ FUNCTIONS = {
     "Gram": lambda x, y: x.T @ x - y[:, [0, 2, 0]],
     "recurrence": lambda x, y: np.tanh(x @ np.tanh(x @ np.tanh(x @ y))),
 }
-every_function = pytest.mark.parametrize("f", FUNCTIONS.values(), ids=list(FUNCTIONS))
 
 
 @pytest.fixture
@@ -458,282 +338,193 @@ def point():
     return [x, np.abs(y) + 0.5]
 
 
-@every_function
-def test_functions_agree_with_central_differences(f, point):
-    (weights,) = normal(np.shape(f(*point)), seed=1)
-    slopes = gradients(lambda x, y: np.sum(weights * f(x, y)), *point)
-    numerical = numerical_gradients(lambda x, y: np.sum(weights * f(x, y)), *point)
-    for mine, other in zip(slopes, numerical, strict=True):
-        assert relative_error(mine, other) <= 1e-8
-
-
-@every_function
-def test_forward_and_reverse_mode_are_transposes(f, point):
-    (slope,) = normal(np.shape(f(*point)), seed=1)
-    changes = normal((3, 3), (3, 3), seed=2)
-    value, change = jvp(f, point, changes)
-    other_value, slopes = vjp(f, point, slope)
-    for v in (value, other_value):
-        assert type(v) is np.ndarray
-        np.testing.assert_array_equal(v, f(*point))
-    assert inner(slopes, changes) == pytest.approx(inner([slope], [change]), rel=1e-13, abs=1e-13)
-
-
-def pieces(x):
-    """Return [x0 x1, sin x0, exp x1]."""
-    first, second = x
-    e = np.eye(3)
-    return first * second * e[0] + np.sin(first) * e[1] + np.exp(second) * e[2]
-
-
-def jacobian(x):
-    return [[x[1], x[0]], [math.cos(x[0]), 0.0], [0.0, math.exp(x[1])]]
+@pytest.mark.parametrize("f", FUNCTIONS.values(), ids=list(FUNCTIONS))
+def test_functions_agree_with_central_differences_in_both_modes(f, point):
+    before = [p.copy() for p in point]
+    for p in point:
+        p.flags.writeable = False
+    assert_differences_agree(f, *point)
+    assert_transposed(f, *point)
+    for value in (jvp(f, point, point)[0], vjp(f, point, np.ones(f(*point).shape))[0]):
+        assert type(value) is np.ndarray
+        np.testing.assert_array_equal(value, f(*point))
+    np.testing.assert_array_equal(point, before)
 
 
 @pytest.mark.equation("jvp")
-def test_jvp_is_the_jacobian_times_a_change():
-    x, change = [0.7, -0.4], [2.0, -3.0]
-    value, pushed = jvp(pieces, [x], [change])
-    np.testing.assert_allclose(value, [x[0] * x[1], math.sin(x[0]), math.exp(x[1])], rtol=1e-14)
-    expected = [row[0] * change[0] + row[1] * change[1] for row in jacobian(x)]
-    np.testing.assert_allclose(pushed, expected, rtol=1e-14)
-
-
 @pytest.mark.equation("vjp")
-def test_vjp_is_a_slope_times_the_jacobian():
-    x, slope = [0.7, -0.4], [2.0, -3.0, 5.0]
-    value, (pulled,) = vjp(pieces, [x], slope)
-    np.testing.assert_allclose(value, [x[0] * x[1], math.sin(x[0]), math.exp(x[1])], rtol=1e-14)
-    rows = jacobian(x)
-    expected = [sum(slope[i] * rows[i][j] for i in range(3)) for j in range(2)]
-    np.testing.assert_allclose(pulled, expected, rtol=1e-14)
-
-
 def test_one_jvp_gives_a_column_of_the_jacobian_and_one_vjp_a_row():
+    def f(x):
+        first, second = x
+        e = np.eye(3)
+        return first * second * e[0] + np.sin(first) * e[1] + np.exp(second) * e[2]
+
     x = [0.7, -0.4]
-    columns = [jvp(pieces, [x], [e])[1] for e in np.eye(2)]
-    rows = [vjp(pieces, [x], e)[1][0] for e in np.eye(3)]
-    np.testing.assert_allclose(np.transpose(columns), jacobian(x), rtol=1e-14)
-    np.testing.assert_allclose(rows, jacobian(x), rtol=1e-14)
-
-
-def test_jvp_is_the_slope_along_a_line(point):
-    f = FUNCTIONS["network"]
-    changes = normal((3, 3), (3, 3), seed=2)
-    _, pushed = jvp(f, point, changes)
-    h = 1e-6
-    upper, lower = (
-        f(*(p + sign * h * c for p, c in zip(point, changes, strict=True))) for sign in (1, -1)
-    )
-    assert relative_error(pushed, (upper - lower) / (2 * h)) <= 1e-8
-
-
-def test_gradients_are_the_vjp_of_slope_one():
-    f = FUNCTIONS["softmax"]
-    x, y = normal((3, 3), (3, 3))
-    hand = vjp(lambda x, y: np.sum(f(x, y)), [x, y], 1.0)[1]
-    for mine, other in zip(gradients(lambda x, y: np.sum(f(x, y)), x, y), hand, strict=True):
-        assert type(mine) is np.ndarray
-        np.testing.assert_array_equal(mine, other)
+    value = [x[0] * x[1], math.sin(x[0]), math.exp(x[1])]
+    jacobian = np.array([[x[1], x[0]], [math.cos(x[0]), 0.0], [0.0, math.exp(x[1])]])
+    columns = [jvp(f, [x], [e]) for e in np.eye(2)]
+    rows = [vjp(f, [x], e) for e in np.eye(3)]
+    np.testing.assert_allclose([y for y, _ in columns + rows], [value] * 5, rtol=1e-14)
+    np.testing.assert_allclose([c for _, c in columns], jacobian.T, rtol=1e-14)
+    np.testing.assert_allclose([r for _, (r,) in rows], jacobian, rtol=1e-14)
+    pushed, (pulled,) = jvp(f, [x], [[2.0, -3.0]])[1], vjp(f, [x], [2.0, -3.0, 5.0])[1]
+    np.testing.assert_allclose(pushed, jacobian @ [2, -3], rtol=1e-14)
+    np.testing.assert_allclose(pulled, [2, -3, 5] @ jacobian, rtol=1e-14)
 
 
 # The tape
 
 
-def test_a_node_used_twice_gets_both_slopes():
-    assert gradients(lambda x: x + x, 3.0) == [2]
-    assert gradients(lambda x: x * x, 3.0) == [6]
-    assert gradients(lambda x: x - x, 3.0) == [0]
-    assert gradients(lambda x: x * x * x, 3.0) == [27]
-    assert jvp(lambda x: x * x * x, [3.0], [1.0])[1] == 27
-
-
-def test_a_result_used_twice_is_walked_once():
-    # 2⁶⁰ paths lead from the value to x.
-    def doubled(x):
-        for _ in range(60):
-            x = x + x
+def repeated(step, times):
+    def f(x):
+        for _ in range(times):
+            x = step(x)
         return x
 
-    assert gradients(doubled, 1.0) == [2.0**60]
-    assert jvp(doubled, [1.0], [1.0])[1] == 2.0**60
+    return f
 
 
-def test_a_slope_is_passed_on_only_when_it_is_complete():
-    # The short way to y is on the tape after the long way: y's slope has two parts.
-    def f(x):
-        y = x * x
-        return np.sin(y) + 3 * y
-
-    assert gradients(f, 2.0)[0] == pytest.approx((math.cos(4) + 3) * 4, rel=1e-14, abs=0)
-
-
-def test_a_second_walk_starts_from_nothing(point):
-    def f(x, y):
-        return np.sum(FUNCTIONS["network"](x, y))
-
-    first, second = gradients(f, *point), gradients(f, *point)
-    for a, b in zip(first, second, strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert [vjp(lambda x: x * x, [3.0], 1.0)[1] for _ in range(3)] == [[6], [6], [6]]
+def by_two_ways(x):
+    np.exp(x)  # a step that does not matter
+    y = x * x  # the short way to it is on the tape after the long way
+    z = np.sin(y) + 3 * y
+    np.exp(z)
+    return z
 
 
-def test_the_function_runs_once(point):
+@pytest.mark.parametrize(
+    ("f", "derivative"),
+    [
+        (lambda x: x - x, 0),
+        (lambda x: x * x * x, 27),
+        (repeated(lambda x: x + x, 60), 2.0**60),  # on so many paths
+        (repeated(lambda x: 1.001 * x + 0.5, 1000), 1.001**1000),
+        (by_two_ways, (math.cos(9) + 3) * 6),
+    ],
+)
+def test_every_path_counts_once(f, derivative):
+    expected = pytest.approx(derivative, rel=1e-12)
+    for _ in range(2):  # the second walk starts from nothing
+        assert gradients(f, 3.0) == [expected]
+        assert jvp(f, [3.0], [1.0])[1] == expected
+
+
+def test_the_function_runs_once():
     calls = []
-
-    def f(x, y):
-        calls.append(1)
-        return np.sum(x * y)
-
-    gradients(f, *point)
-    assert len(calls) == 1
-    jvp(f, point, point)
+    gradients(lambda x: calls.append(1) or np.sum(x * x), np.ones(3))
+    jvp(lambda x: calls.append(1) or np.sum(x * x), [np.ones(3)], [np.ones(3)])
     assert len(calls) == 2
 
 
-def test_a_chain_of_5000_steps():
-    def f(x):
-        for _ in range(2500):
-            x = 1.001 * x + 0.5
-        return x
-
-    expected = pytest.approx(1.001**2500, rel=1e-12)
-    assert gradients(f, 1.0)[0] == expected
-    assert jvp(f, [1.0], [1.0])[1] == expected
-
-
-def test_steps_that_do_not_matter_are_passed_over():
-    def f(x):
-        np.exp(x)
-        y = 2 * x
-        np.exp(y)
-        return y
-
-    assert gradients(f, 3.0) == [2]
-
-
 def test_the_value_may_be_an_argument():
-    value, slopes = vjp(lambda x, y: y, [[1.0, 2.0], [3.0, 4.0]], [5.0, 6.0])
+    value, pulled = vjp(lambda x, y: y, [[1.0, 2.0], [3.0, 4.0]], [5.0, 6.0])
     assert value.tolist() == [3, 4]
-    assert [s.tolist() for s in slopes] == [[0, 0], [5, 6]]
+    assert [c.tolist() for c in pulled] == [[0, 0], [5, 6]]
     assert jvp(lambda x, y: y, [1.0, 2.0], [3.0, 4.0]) == (2, 4)
 
 
-@pytest.mark.parametrize("constant", [3.0, 3, np.ones(2), [1.0, 2.0]])
+@pytest.mark.parametrize("constant", [3.0, 3, True, np.ones(2)])
 def test_a_value_that_depends_on_no_array(constant):
     arrays = [np.ones((2, 3), np.float32), np.ones(())]
-    value, slopes = vjp(lambda x, y: constant, arrays, np.ones(np.shape(constant)))
+    value, pulled = vjp(lambda x, y: constant, arrays, np.ones(np.shape(constant)))
     np.testing.assert_array_equal(value, constant)
-    for slope, array in zip(slopes, arrays, strict=True):
-        assert (slope.shape, slope.dtype) == (array.shape, array.dtype)
-        assert not slope.any()
-    value, change = jvp(lambda x, y: constant, arrays, arrays)
+    for cotangent, array in zip(pulled, arrays, strict=True):
+        np.testing.assert_array_equal(cotangent, np.zeros_like(array), strict=True)
+    value, tangent = jvp(lambda x, y: constant, arrays, arrays)
     np.testing.assert_array_equal(value, constant)
-    assert change.shape == np.shape(constant)
-    assert not change.any()
+    np.testing.assert_array_equal(tangent, np.zeros(np.shape(constant)), strict=True)
 
 
-def test_an_array_that_does_not_matter_has_slope_zero():
-    slopes = gradients(lambda x, y: np.sum(x), np.ones(2), np.ones((3, 1)))
-    assert [s.tolist() for s in slopes] == [[1, 1], [[0], [0], [0]]]
+def test_duals_and_tensors_can_be_made_by_hand():
+    x = Dual(3.0, 1.0)
+    y = x * x + 2 / x
+    assert (y.value, y.tangent) == (9 + 2 / 3, 6 - 2 / 9)
+    tape = []
+    x = Tensor(3.0, tape)
+    y = 2 * x
+    z = x * y
+    assert [id(t) for t in tape] == [id(x), id(y), id(z)]
+    assert [t.index for t in tape] == [0, 1, 2]
+    assert [[i.index for i, _ in t.inputs] for t in tape] == [[], [0], [0, 1]]
 
 
 # Arguments and results
 
 
 def test_lists_and_numbers_are_arrays():
-    slopes = gradients(lambda x, y: np.sum(x * y), [[1.0, 2.0]], 3.0)
-    assert [s.tolist() for s in slopes] == [[[3, 3]], 3]
-    assert [type(s) for s in slopes] == [np.ndarray] * 2
-    value, change = jvp(lambda x, y: x[0, 1] * y, [[[1.0, 2.0]], 3.0], [[[1, 1]], 0])
-    assert (type(value), type(change)) == (np.ndarray, np.ndarray)
-    assert (value, change) == (6, 3)
-
-
-def test_arguments_are_left_alone(point):
-    changes, slope = normal((3, 3), (3, 3)), np.ones((3, 3))
-    arrays = [*point, *changes, slope]
-    before = [a.copy() for a in arrays]
-    for array in arrays:
-        array.flags.writeable = False
-    for f in FUNCTIONS.values():
-        jvp(f, point, changes)
-        vjp(f, point, np.ones(np.shape(f(*point))))
-    vjp(lambda x, y: x, point, slope)
-    for array, was in zip(arrays, before, strict=True):
-        np.testing.assert_array_equal(array, was)
+    pulled = gradients(lambda x, y: np.sum(x * y), [[1.0, 2.0]], 3.0)
+    assert [c.tolist() for c in pulled] == [[[3, 3]], 3]
+    value, tangent = jvp(lambda x, y: x[0, 1] * y, [[[1.0, 2.0]], 3.0], [[[1.0, 1.0]], 0.0])
+    assert [type(a) for a in [*pulled, value, tangent]] == [np.ndarray] * 4
+    assert (value, tangent) == (6, 3)
 
 
 def test_results_are_new_arrays():
-    x, slope, change = np.ones(2), np.ones(2), np.ones(2)
+    x, cotangent, tangent = np.ones(2), np.ones(2), np.ones(2)
     for f in (lambda x: x, lambda x: x.T, lambda x: x[:], lambda x: x + 0, lambda x: x * 1.0):
-        vjp(f, [x], slope)[1][0][:] = 7
-        jvp(f, [x], [change])[1][:] = 7
-    assert [*x, *slope, *change] == [1] * 6
+        value, (pulled,) = vjp(f, [x], cotangent)
+        other_value, pushed = jvp(f, [x], [tangent])
+        for result in (value, pulled, other_value, pushed):
+            if result.flags.writeable:
+                result[:] = 7
+    assert [*x, *cotangent, *tangent] == [1] * 6
 
 
-@every_rule
-def test_float32_stays_float32(ufunc):
-    arrays = [a.astype(np.float32) for a in operands(ufunc)]
-    value, slopes = vjp(ufunc, arrays, np.ones((3, 4)))
-    assert {a.dtype for a in [value, *slopes]} == {np.dtype(np.float32)}
-    for a in jvp(ufunc, arrays, [np.ones((3, 4)) for _ in arrays]):
-        assert a.dtype == np.float32
+def test_arrays_that_f_changes_on_its_way_have_been_copied():
+    def f(x):
+        factor, key, y = np.ones(3), np.array([0, 1, 2]), x
+        for _ in range(2):
+            y = y[key] * factor
+            factor *= 2
+            key[:] = 0
+        return np.sum(y)
+
+    assert gradients(f, np.ones(3))[0].tolist() == [6, 0, 0]
+    np.testing.assert_allclose(numerical_gradients(f, np.ones(3))[0], [6, 0, 0], atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "f",
-    [
-        lambda x: 2.0 * x - 1,
-        lambda x: x**2 / 3,
-        lambda x: np.maximum(x, 0),
-        lambda x: np.logaddexp(0.0, x),
-        lambda x: x @ x,
-        lambda x: x.T,
-        lambda x: x[0],
-        lambda x: x[[0, 0]],
-        lambda x: np.sum(x),
-        lambda x: np.mean(x, axis=0),
-        lambda x: np.logaddexp.reduce(x, axis=1),
-        lambda x: x - x.mean(axis=1, keepdims=True),
-        lambda x: x,
-    ],
-)
-def test_functions_of_float32_stay_float32(f):
-    x = normal((3, 3))[0].astype(np.float32)
-    slope = np.ones(np.shape(f(x)))
-    value, (pulled,) = vjp(f, [x], slope)
-    other_value, change = jvp(f, [x], [np.ones((3, 3))])
-    assert {a.dtype for a in (value, pulled, other_value, change)} == {np.dtype(np.float32)}
-    (exact,) = vjp(f, [x.astype(np.float64)], slope)[1]
+FLOAT32 = {
+    f"{u.__name__} {i}": f
+    for u in ELEMENTWISE
+    for i, f in enumerate(
+        [lambda x, u=u: u(*[x] * u.nin)]
+        + ([lambda x, u=u: u(x, 2), lambda x, u=u: u(2.0, x)] if u.nin == 2 else [])
+    )
+} | {
+    "@": lambda x: x @ x.T,
+    "entries": lambda x: x[[0, 0]],
+    "mean": lambda x: x - np.mean(x, axis=1, keepdims=True),
+    "logaddexp.reduce": lambda x: np.logaddexp.reduce(x, axis=1),
+    "identity": lambda x: x,
+}
+
+
+@pytest.mark.parametrize("f", FLOAT32.values(), ids=list(FLOAT32))
+def test_float32_stays_float32_beside_pythons_numbers(f):
+    x = operands(np.exp)[0].astype(np.float32)
+    cotangent = np.ones(np.shape(f(x)))
+    value, (pulled,) = vjp(f, [x], cotangent)
+    assert {a.dtype for a in [value, pulled, *jvp(f, [x], [x])]} == {np.dtype(np.float32)}
+    (exact,) = vjp(f, [x.astype(np.float64)], cotangent)[1]
     np.testing.assert_allclose(pulled, exact, rtol=1e-5, atol=1e-6)
-    number, (of_number,) = vjp(lambda x: 2.0 * x + 1.0, [np.float32(3)], 1.0)
-    assert {number.dtype, of_number.dtype} == {np.dtype(np.float32)}
 
 
-def test_duals_can_be_made_by_hand():
-    x = Dual(3.0, 1.0)
-    y = x * x + 2 / x
-    assert (y.value, y.change) == (9 + 2 / 3, 6 - 2 / 9)
+def test_gradients_have_the_dtype_of_their_arrays():
+    mine = gradients(lambda x, y: np.sum(x * y * np.ones(2)), np.ones(2, np.float32), np.ones(2))
+    assert [g.dtype for g in mine] == [np.float32, np.float64]
 
 
-def test_tensors_write_themselves_on_their_tape():
-    tape = []
-    x = Tensor(3.0, tape)
-    y = 2 * x
-    z = x * y
-    assert [id(t) for t in tape] == [id(x), id(y), id(z)]
-    assert [t.place for t in tape] == [0, 1, 2]
-    assert [[i.place for i, _ in t.inputs] for t in tape] == [[], [0], [0, 1]]
+def test_a_rule_can_be_added(monkeypatch):
+    monkeypatch.setitem(RULES, np.arctan, autodiff.elementwise(lambda y, a: 1 / (1 + a * a)))
+    assert_differences_agree(lambda x: np.arctan(x) ** 2, *normal((2, 3)))
 
 
 # What autodiff cannot follow
 
 
 def add_in_place(x):
-    y = x * 1
-    y += 1
-    return y
+    x += 1
+    return x
 
 
 def add_to_zeros(x):
@@ -742,98 +533,115 @@ def add_to_zeros(x):
     return y
 
 
-ELSE = "autodiff follows operators, sums, means, indexing and the ufuncs in its table"
-IN_PLACE = r"; in the place of x \+= y write x = x \+ y"
+def write(x):
+    x[0] = 1.0
+
+
+def write_to_zeros(x):
+    y = np.zeros(3)
+    y[0] = x[0] * x[0]
+    return y
+
+
+class Table:
+    """What a library for tables calls an array."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.eye(3)
+
+    def __matmul__(self, other):
+        return np.eye(3) @ np.asarray(other)
+
+
+IN_PLACE = "np.add: cannot follow out; in the place of x += y write x = x + y"
+MASKED = np.ma.array(np.ones(3), mask=[0, 1, 0])
 
 
 @pytest.mark.parametrize(
     ("f", "message"),
     [
-        (np.floor, r"^np\.floor: no rule in PARTIALS or REDUCTIONS. Write it with others"),
-        (lambda x: x > 0, r"np\.greater: no rule"),
-        (lambda x: x == 0, r"np\.equal: no rule"),
-        (np.max, r"np\.maximum\.reduce: no rule"),
-        (np.prod, r"np\.multiply\.reduce: no rule"),
-        (lambda x: np.add.outer(x, x), r"np\.add\.outer: no rule"),
-        (np.add.accumulate, r"np\.add\.accumulate: no rule"),
-        (lambda x: np.where(np.ones(3) > 0, x, 0), ELSE),
-        (np.asarray, ELSE),
-        (np.array, ELSE),
-        (lambda x: [x, x], ELSE),
-        (lambda x: np.stack([x, x]), ELSE),
-        (lambda x: np.dot(x, x), ELSE),
-        (lambda x: np.clip(x, 0, 1), ELSE),
-        (float, ELSE),
-        (math.exp, ELSE),
-        (lambda x: x if x else -x, ELSE),
-        (add_in_place, f"np.add: cannot follow out{IN_PLACE}"),
-        (add_to_zeros, f"np.add: cannot follow out{IN_PLACE}"),
-        (lambda x: np.sum(x, where=[True, False, True]), "np.add: cannot follow where$"),
-        (lambda x: np.mean(x, where=[True, False, True]), "np.add: cannot follow where$"),
-        (lambda x: np.sum(x, initial=1.0), "np.add: cannot follow initial$"),
-        (lambda x: np.sum(x, dtype=np.float32), "np.add: cannot follow dtype$"),
-        (lambda x: np.exp(x, where=[True, False, True], out=None), "np.exp: cannot follow where$"),
-        (lambda x: np.matmul(x[None], x[:, None], dtype=float), "np.matmul: cannot follow dtype$"),
-        (lambda x: x @ x, r"@: expected two matrices, got shapes \(3,\) and \(3,\)"),
-        (lambda x: np.ones((2, 3)) @ x, r"@: .* got shapes \(2, 3\) and \(3,\)"),
-        (lambda x: x @ np.ones((3, 2)), r"@: .* got shapes \(3,\) and \(3, 2\)"),
-        (lambda x: x[None, None] @ np.ones((3, 2)), r"@: .* \(1, 1, 3\) and \(3, 2\)"),
+        (np.floor, "np.floor: no rule in autodiff.RULES. Write it with others, or compute"),
+        (lambda x: x > 0, "np.greater: no rule"),
+        (np.max, "np.maximum.reduce: no rule"),
+        (lambda x: np.add.outer(x, x), "np.add.outer: no rule"),
+        (lambda x: np.where(np.ones(3) > 0, x, 0), PLAIN_ARRAY),
+        (lambda x: np.dot(x, x), PLAIN_ARRAY),
+        (float, PLAIN_ARRAY),
+        (lambda x: x if x else -x, PLAIN_ARRAY),
+        (write_to_zeros, PLAIN_ARRAY),
+        (lambda W: Table() @ W, PLAIN_ARRAY),
+        (activations.tanh, PLAIN_ARRAY),
+        (lambda x: MASKED * x, PLAIN_ARRAY),
+        (lambda x: x * MASKED, "autodiff: expected real numbers, none behind a mask, got masked"),
+        (lambda x: x * 1j, "autodiff: expected real numbers, none behind a mask, got 1j"),
+        (lambda x: x * "a", "autodiff: expected real numbers, none behind a mask, got 'a'"),
+        (write, "autodiff cannot follow x[i] = y"),
+        (add_in_place, IN_PLACE),
+        (add_to_zeros, IN_PLACE),
+        (lambda x: np.mean(x, where=[True, False, True]), "np.add: cannot follow where"),
+        (lambda x: np.sum(x, dtype=np.float32), "np.add: cannot follow dtype"),
+        (lambda x: np.exp(x, where=[True, False, True], out=None), "np.exp: cannot follow where"),
+        (lambda x: x @ x, "@: expected two matrices, got shapes (3,) and (3,)"),
+        (lambda x: np.ones((2, 3)) @ x, "@: expected two matrices, got shapes (2, 3) and (3,)"),
+        (lambda x: x[None, None] @ np.ones((3, 2)), "got shapes (1, 1, 3) and (3, 2)"),
         (lambda x: None, "f: expected it to return an array, got None"),
         (lambda x: "loss", "f: expected it to return an array, got 'loss'"),
+        (
+            lambda x: (x, x, x),
+            "f: expected it to return one array, got a tuple of 3: differentiate",
+        ),
+        (lambda x: [x, 1.0], "f: expected it to return one array, got a list of 2"),
     ],
 )
 def test_what_cannot_be_followed_is_refused(f, message):
     x = np.array([1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match=message):
-        jvp(f, [x], [x])
-    with pytest.raises(ValueError, match=message):
-        vjp(f, [x], x)
+    for call in (lambda: jvp(f, [x], [x]), lambda: vjp(f, [x], x)):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011
+            call()
+        assert message in str(caught.value)
 
 
-def test_entries_cannot_be_written():
-    def write(x):
-        x[0] = 1.0
-
-    def write_to_zeros(x):
-        y = np.zeros(3)
-        y[0] = x[0]
-        return y
-
-    with pytest.raises(TypeError, match="does not support item assignment"):
-        gradients(write, [1.0])
-    with pytest.raises(ValueError, match="setting an array element") as caught:
-        gradients(write_to_zeros, [1.0])
-    assert ELSE in str(caught.value.__cause__)
+@pytest.mark.parametrize("name", ["reshape", "dot", "max", "copy"])
+def test_methods_that_are_missing_are_named(name):
+    message = f"autodiff knows no x.{name}, of an array only T, shape, sum and mean"
+    with pytest.raises(AttributeError, match=message):
+        gradients(lambda x: getattr(x, name)(), 2.0)
 
 
-def slope_of(g):
-    return lambda x: gradients(g(x), 2.0)[0]
-
-
-def change_of(g):
-    return lambda x: jvp(g(x), [2.0], [1.0])[1]
+def test_tables_are_constants_on_the_right():
+    W = normal((2, 3))[0]
+    assert_differences_agree(lambda W: W @ Table() * 2, W)
 
 
 @pytest.mark.parametrize(
     "g",
     [
         lambda x: lambda y: x * y,
-        lambda x: lambda y: y * x,
         lambda x: lambda y: y @ x,
         lambda x: lambda y: x,
         lambda x: lambda y: x * x,
         lambda x: lambda y: x[...],
     ],
-    ids=["left", "right", "product", "argument", "result", "entry"],
+    ids=["left", "right", "argument", "result", "entry"],
 )
-@pytest.mark.parametrize("inside", [slope_of, change_of])
+@pytest.mark.parametrize(
+    "inside",
+    [
+        lambda g: lambda x: gradients(g(x), 2.0)[0],
+        lambda g: lambda x: jvp(g(x), [2.0], [1.0])[1],
+    ],
+    ids=["vjp", "jvp"],
+)
 def test_a_function_inside_a_function_is_refused(inside, g):
-    # The inner slope would be taken for a constant, or the outer one for the inner one.
-    message = "autodiff cannot follow a function inside a function it follows"
-    with pytest.raises(ValueError, match=message):
+    # The inner derivative would be taken for a constant, or the outer one for the inner one.
+    with pytest.raises(ValueError, match=NESTED):
         jvp(inside(g), [3.0], [1.0])
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=NESTED):
         gradients(inside(g), 3.0)
+    for pair in [(Dual(1.0, 1.0), Tensor(1.0, [])), (Tensor(1.0, []), Tensor(1.0, []))]:
+        for x, y in (pair, pair[::-1]):
+            with pytest.raises(ValueError, match=NESTED):
+                x * y
 
 
 @pytest.mark.parametrize(
@@ -846,18 +654,9 @@ def test_a_function_inside_a_function_is_refused(inside, g):
     ],
 )
 def test_arguments_that_are_followed_already_are_refused(inside):
-    with pytest.raises(ValueError, match=ELSE):
-        jvp(inside, [3.0], [1.0])
-    with pytest.raises(ValueError, match=ELSE):
-        gradients(inside, 3.0)
-
-
-def test_duals_and_tensors_do_not_mix():
-    message = "autodiff cannot follow a function inside"
-    for pair in [(Dual(1.0, 1.0), Tensor(1.0, [])), (Tensor(1.0, []), Tensor(1.0, []))]:
-        for x, y in (pair, pair[::-1]):
-            with pytest.raises(ValueError, match=message):
-                x * y
+    for call in (lambda: jvp(inside, [3.0], [1.0]), lambda: gradients(inside, 3.0)):
+        with pytest.raises(ValueError, match="would lose the derivative"):
+            call()
 
 
 def test_a_second_derivative_by_differences_of_the_first():
@@ -866,64 +665,29 @@ def test_a_second_derivative_by_differences_of_the_first():
     assert second == pytest.approx(12, rel=1e-9)
 
 
-@pytest.mark.parametrize("dtype", [int, bool, complex, object, np.float16])
-def test_arrays_that_are_not_float_are_refused(dtype):
-    arrays = [np.ones(2), np.ones(2, dtype)]
-    message = f"argument 1 of f: expected float32 or float64, got {np.dtype(dtype)}"
-    for call in (
-        lambda: jvp(operator.add, arrays, [np.ones(2)] * 2),
-        lambda: vjp(operator.add, arrays, np.ones(2)),
-        lambda: gradients(operator.add, *arrays),
-    ):
-        with pytest.raises(ValueError, match=message):
-            call()
-
-
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("call", "message"),
     [
-        ([], "changes: expected 2, one for each array, got 0"),
-        ([[1.0, 1.0]], "changes: expected 2, one for each array, got 1"),
-        ([[1.0, 1.0], 1.0, 1.0], "changes: expected 2, one for each array, got 3"),
-        ([1.0, 1.0], r"change 0: expected shape \(2,\), got \(\)"),
-        ([[[1.0, 1.0]], 1.0], r"change 0: expected shape \(2,\), got \(1, 2\)"),
-        ([[1.0, 1.0], [1.0]], r"change 1: expected shape \(\), got \(1,\)"),
+        (
+            lambda: jvp(operator.add, [[1.0, 2.0], 3.0], [[1.0, 1.0]]),
+            "tangents: expected the arrays' shapes [(2,), ()], got [(2,)]",
+        ),
+        (
+            lambda: jvp(operator.add, [[1.0, 2.0], 3.0], [[[1.0, 1.0]], 1.0]),
+            "tangents: expected the arrays' shapes [(2,), ()], got [(1, 2), ()]",
+        ),
+        (lambda: vjp(np.exp, [[1.0, 2.0]], 1.0), "f: expected a value of shape (), that of the"),
+        (lambda: vjp(np.exp, [[1.0, 2.0]], [[1.0, 1.0]]), "of shape (1, 2), that of the cotangent"),
+        (lambda: vjp(lambda x: np.ones(2), [1.0], [1.0]), "of the cotangent, got (2,)"),
+        (lambda: gradients(np.exp, [[1.0], [2.0]]), "of shape (), that of the cotangent, got (2, "),
+        (
+            lambda: gradients(operator.add, 1.0, 2),
+            "arrays[1]: expected float32 or float64, got int",
+        ),
+        (lambda: gradients(np.sum, MASKED), "arrays[0]: expected an array without a mask"),
     ],
 )
-def test_changes_that_do_not_fit_are_refused(changes, message):
-    with pytest.raises(ValueError, match=message):
-        jvp(operator.add, [[1.0, 2.0], 3.0], changes)
-
-
-@pytest.mark.parametrize(
-    ("slope", "shape"), [(1.0, r"\(\)"), ([1.0], r"\(1,\)"), ([[1.0, 1.0]], r"\(1, 2\)")]
-)
-def test_slopes_that_do_not_fit_are_refused(slope, shape):
-    message = rf"f: expected a value of the slope's shape {shape}, got \(2,\)"
-    with pytest.raises(ValueError, match=message):
-        vjp(np.exp, [[1.0, 2.0]], slope)
-    with pytest.raises(ValueError, match=message):
-        vjp(lambda x: np.ones(2), [[1.0, 2.0]], slope)
-
-
-def test_gradients_are_of_a_single_number():
-    with pytest.raises(ValueError, match=r"f: expected a value of .* shape \(\), got \(2, 1\)"):
-        gradients(np.exp, [[1.0], [2.0]])
-
-
-def test_arrays_that_f_changes_on_its_way_have_been_copied():
-    def f(x):
-        factor, y = np.ones(3), x
-        for _ in range(2):
-            y = y * factor
-            factor *= 2
-        return np.sum(y)
-
-    for slope in (gradients(f, np.ones(3))[0], numerical_gradients(f, np.ones(3))[0]):
-        np.testing.assert_allclose(slope, 2, rtol=1e-9)
-
-
-def test_a_number_has_no_entries_to_go_through():
-    assert [row.shape for row in Tensor(np.ones((2, 3)), [])] == [(3,), (3,)]
-    with pytest.raises(TypeError, match="unsized"):
-        gradients(lambda x: sum(x) * 3.0, 2.0)
+def test_arguments_that_do_not_fit_are_refused(call, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        call()
+    assert message in str(caught.value)

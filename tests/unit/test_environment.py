@@ -149,41 +149,22 @@ def test_makes_an_environment_once_and_again_when_it_no_longer_fits(course):
     assert course.installed() == "1.0"
     assert course.prepare().stdout == ""
 
-    course.pin("1.1")
-    assert "Removing the old" in course.prepare().stdout
-    assert course.installed() == "1.1"
-
     course.move("moved")
     assert "Removing the old" in course.prepare().stdout
-    assert course.installed() == "1.1"
-
-
-@pytest.mark.slow
-def test_replaces_what_an_interrupted_run_left(course):
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", course.folder / ".venv"])
-    left_over = course.folder / ".venv" / "left-over.txt"
-    left_over.touch()
-    assert "Removing the old or unfinished .venv" in course.prepare().stdout
-    assert not left_over.exists()
     assert course.installed() == "1.0"
 
-
-@pytest.mark.slow
-def test_fails_with_one_sentence_and_leaves_no_finished_environment(course):
+    course.pin("1.1")
     good = course.pins.read_text()
-    for pin, sentence in (
-        ("tiny==1.0", "A package does not match the hash in its pin file"),
-        ("other==1.0", "There is no other==1.0 for Python"),
-    ):
-        course.pins.write_text(f"{pin} --hash=sha256:{'0' * 64}")
-        done = course.prepare()
-        assert done.returncode == 1
-        assert done.stderr.splitlines()[-1].startswith(f"Error: {sentence}")
-        assert "Traceback" not in done.stderr
+    course.pins.write_text(f"tiny==1.1 --hash=sha256:{'0' * 64}")
+    done = course.prepare()
+    assert done.returncode == 1
+    reason = "Error: A package does not match the hash in its pin file"
+    assert done.stderr.splitlines()[-1].startswith(reason)
+    assert "Traceback" not in done.stderr
 
-    course.pins.write_text(good)  # and nothing stands in the way of the next try
-    assert course.prepare().returncode == 0
-    assert course.installed() == "1.0"
+    course.pins.write_text(good)
+    assert "Removing the old or unfinished .venv" in course.prepare().stdout
+    assert course.installed() == "1.1"
 
 
 @pytest.mark.parametrize("content", [None, "", "# tiny\n", "tiny==1.0\n"])

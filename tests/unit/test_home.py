@@ -7,30 +7,35 @@ import subprocess
 import sys
 import tomllib
 import venv
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import home
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from backprop import __version__
 
 ROOT = Path(__file__).parents[2]
 NOT_SET = "https://home-not-set.invalid/backprop-by-hand"
+GITHUB = "https://github.com/owner/name"
 READY = f"backprop {__version__} is ready.\n"
 
 
-def run_cell(source, folder, python=sys.executable, **variables):
-    """Run a cell's source in `folder` with a Python that does not see the checkout."""
-    return subprocess.run(
-        [python, "-c", source],
-        cwd=folder,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-    )
+def copy_package(folder):
+    """Copy what installing the package takes, but for its data."""
+    leave = shutil.ignore_patterns("*.npz", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT / "code", folder / "code", ignore=leave)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+
+
+def render(address):
+    return home.render_setup_cell(address, __version__)
 
 
 # Chapters and pyproject.toml say the same ----------------------------------------------------
@@ -43,13 +48,20 @@ def test_every_chapter_has_the_set_up_cell():
     for path in chapters:
         cell = home.find_setup_cell(json.loads(path.read_text(encoding="utf-8")))
         assert cell, f"{path.name}: its first code cell must have the tag 'setup'"
-        assert "".join(cell["source"]) == home.render_setup_cell(address), (
+        assert "".join(cell["source"]) == render(address), (
             f"{path.name}: the set-up cell is not that of tools/home.py; `make home` writes it"
         )
 
 
-def test_the_set_up_cell_is_short():
-    assert len(home.render_setup_cell(NOT_SET).splitlines()) <= 20
+@pytest.mark.parametrize("address", [NOT_SET, GITHUB, "file://localhost/course"])
+def test_the_set_up_cell_is_short(address):
+    lines = render(address).splitlines()
+    assert len(lines) <= 12
+    assert all(len(line) <= 80 or line.lstrip().startswith("%pip") for line in lines)
+
+
+def test_the_version_is_that_of_the_package():
+    assert home.read_version(ROOT) == __version__
 
 
 # Setting the address -------------------------------------------------------------------------
@@ -57,8 +69,8 @@ def test_the_set_up_cell_is_short():
 
 @pytest.fixture
 def course(tmp_path):
-    """A small course: pyproject.toml and one chapter."""
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    """A small course: the package without its data, and one chapter."""
+    copy_package(tmp_path)
     notebook = new_notebook(
         cells=[
             new_markdown_cell("# Ein Titel: σ"),
@@ -80,10 +92,26 @@ def test_set_home_writes_the_address_and_nothing_else(course, end):
 
     old["project"]["urls"]["Repository"] = address
     assert tomllib.loads(pyproject.read_text()) == old
-    before.cells[1].source = home.render_setup_cell(address)
+    before.cells[1].source = render(address)
+    before.cells[1].outputs = [new_output("stream", name="stdout", text=READY)]
     expected = nbformat.writes(before) + "\n"
     assert chapter.read_text(encoding="utf-8") == expected
     assert home.set_home(course, address) == []
+
+
+@pytest.mark.parametrize("address", [GITHUB, NOT_SET, "file:///a/course", "file://localhost/a"])
+def test_the_package_installs_with_every_form_of_the_address(course, address):
+    home.set_home(course, address)
+    command = "-m pip install --quiet --no-index --no-deps --no-build-isolation --target"
+    done = subprocess.run(
+        [sys.executable, *command.split(), str(course / "installed"), str(course)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (information,) = (course / "installed").glob("*.dist-info/METADATA")
+    written = address.replace("///", "//localhost/")
+    assert f"Project-URL: Repository, {written}\n" in information.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -111,27 +139,6 @@ def test_set_home_refuses_a_chapter_without_set_up_cell(course):
 # The cell, wherever a reader runs it ---------------------------------------------------------
 
 
-def test_cell_finds_the_installed_package(tmp_path):
-    done = run_cell(home.render_setup_cell(NOT_SET), tmp_path)
-    assert (done.stdout, done.stderr) == (READY, "")
-
-
-@pytest.mark.parametrize("place", ["chapters", "."])
-def test_cell_finds_the_package_in_the_repository(tmp_path, bare_python, place):
-    (tmp_path / "code").symlink_to(ROOT / "code")
-    (tmp_path / "chapters").mkdir()
-    done = run_cell(home.render_setup_cell(NOT_SET), tmp_path / place, bare_python)
-    assert (done.stdout, done.stderr) == (READY, "")
-
-
-def test_cell_says_what_to_do_while_there_is_no_address(tmp_path, bare_python):
-    done = run_cell(home.render_setup_cell(NOT_SET), tmp_path, bare_python)
-    assert done.returncode != 0
-    assert done.stdout == ""
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("ModuleNotFoundError: pip install the course's repository, or open")
-
-
 @pytest.fixture(scope="module")
 def bare_python(tmp_path_factory):
     """The interpreter of a fresh environment with all packages of this one but our own."""
@@ -144,30 +151,95 @@ def bare_python(tmp_path_factory):
     return str(folder / "bin" / "python")
 
 
-@pytest.fixture(scope="module")
-def local_home(tmp_path_factory):
-    """A git repository with this package and no data, as an address to install from."""
-    folder = tmp_path_factory.mktemp("home") / "course"
-    shutil.copytree(
-        ROOT / "code", folder / "code", ignore=shutil.ignore_patterns("*.npz", "*.egg-info")
+def run_cell(source, folder, python):
+    """Run a cell as IPython does, with a Python that does not see the checkout."""
+    options = ["--quick", "--colors=NoColor", "--HistoryManager.enabled=False", "-c", source]
+    environment = {**os.environ, "IPYTHONDIR": str(folder / ".ipython"), "PYTHONPATH": ""}
+    return subprocess.run(
+        [python, "-m", "IPython", *options],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder)
-    for command in ("init -q", "add .", "commit -q -m course"):
-        subprocess.run(
-            ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", *command.split()],
-            cwd=folder,
-            check=True,
-        )
-    return folder.as_uri()
 
 
-def test_a_chapter_alone_installs_the_package_and_moves_nothing(tmp_path, bare_python, local_home):
+def error_of(done):
+    """Return the last line of a cell that has failed."""
+    assert done.returncode != 0
+    return done.stdout.rstrip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("place", ["chapters", "."])
+def test_cell_finds_the_package_in_the_repository(tmp_path, bare_python, place):
+    (tmp_path / "code").symlink_to(ROOT / "code")
+    (tmp_path / "chapters").mkdir()
+    done = run_cell(render(GITHUB), tmp_path / place, bare_python)
+    assert done.stdout == READY
+
+
+def test_cell_says_what_to_do_while_there_is_no_address(tmp_path, bare_python):
+    error = error_of(run_cell(render(NOT_SET), tmp_path, bare_python))
+    assert error == f"ImportError: {home.NO_HOME}"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("backprop.py", ""),
+        ("backprop.py", "import a_module_that_nobody_has"),
+        ("backprop/__init__.py", "__version__ = '9.9'"),
+    ],
+)
+def test_cell_names_another_module_of_the_same_name(tmp_path, bare_python, file, text):
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    error = error_of(run_cell(render(GITHUB), tmp_path, bare_python))
+    assert error == f"ImportError: The course is kept out by {path}"
+
+
+# A folder of the same name is no obstacle: Python prefers a package to it, wherever that is.
+@pytest.mark.parametrize("folder", ["backprop", "."])
+@pytest.mark.parametrize("reason", ["ERROR: Network is unreachable", "No module named pip"])
+def test_cell_names_pip_below_its_error(tmp_path, bare_python, reason, folder):
+    (tmp_path / folder).mkdir(exist_ok=True)
+    program = f"import sys; raise SystemExit(' '.join([*sys.argv[1:], {reason!r}]))"
+    (tmp_path / "pip.py").write_text(program)
+    done = run_cell(render(GITHUB), tmp_path, bare_python)
+    assert error_of(done) == "ImportError: The course is kept out by pip"
+    archive = "https://github.com/owner/name/archive/main.zip"
+    assert f"install -qq --no-deps --retries 0 {archive} {reason}\n" in done.stdout
+    assert "During handling" not in done.stdout
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory):
+    """The address of a server that has the package as GitHub has: as an archive of the branch."""
+    folder = tmp_path_factory.mktemp("web")
+    copy_package(folder / "branch" / "name-main")
+    archive = folder / "owner" / "name" / "archive" / "main"
+    archive.parent.mkdir(parents=True)
+    shutil.make_archive(str(archive), "zip", folder / "branch")
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+def test_a_chapter_alone_installs_the_package_and_moves_nothing(tmp_path, bare_python, web):
     """The set-up cell in a notebook in an empty folder, twice, in a kernel of a fresh Python."""
     site = next(Path(bare_python).parents[1].glob("lib/python*/site-packages"))
     before = {path.name for path in site.iterdir()}
     look = "import numpy; print(numpy.__version__, numpy.__file__)"
-    setup = home.render_setup_cell(local_home)
+    setup = render(GITHUB).replace("https://github.com", web)
     notebook = new_notebook(cells=[new_code_cell(text) for text in (look, setup, setup, look)])
     kernel = tmp_path / "kernels" / "fresh"
     kernel.mkdir(parents=True)
@@ -178,42 +250,23 @@ def test_a_chapter_alone_installs_the_package_and_moves_nothing(tmp_path, bare_p
     empty.mkdir()
     environment = {
         **os.environ,
+        "PATH": "",  # no git
         "JUPYTER_PATH": str(tmp_path),
         "PIP_NO_INDEX": "1",  # nothing else may be asked for
         "PIP_NO_BUILD_ISOLATION": "0",  # which means: without isolation
+        "PYTHONPATH": "",
     }
     client = NotebookClient(notebook, kernel_name="fresh", resources={"metadata": {"path": empty}})
     client.create_kernel_manager().kernel_spec_manager.kernel_dirs.append(str(tmp_path / "kernels"))
     client.execute(env=environment)
 
     def printed(cell):
-        return [(output.get("name"), output.get("text")) for output in cell.outputs]
+        return "".join(output.text for output in cell.outputs)
 
     numpy_before, first, second, numpy_after = map(printed, notebook.cells)
-    assert first == second == [("stdout", READY)]
+    note = "Note: you may need to restart the kernel to use updated packages.\n"
+    assert (first, second) == (note + READY, READY)
     assert numpy_before == numpy_after
     new = {path.name for path in site.iterdir()} - before
     assert new == {"backprop", f"backprop_by_hand-{__version__}.dist-info"}
     assert list(empty.iterdir()) == []
-
-
-def test_cell_asks_for_what_is_absent_and_holds_numpy(tmp_path):
-    """With a pip that only writes down what it is asked for."""
-    (tmp_path / "numpy").mkdir()
-    (tmp_path / "numpy" / "__init__.py").touch()
-    information = tmp_path / "numpy-1.99.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Name: numpy\nVersion: 1.99.0\n")
-    (tmp_path / "tensorflow.py").touch()
-    (tmp_path / "pip.py").write_text(
-        "import sys\nopen('asked.txt', 'w').write('\\n'.join(sys.argv[1:]))\n"
-        f"open('backprop.py', 'w').write('__version__ = \"{__version__}\"')\n"
-    )
-    source = home.render_setup_cell("https://github.com/owner/name")
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", source], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert (done.stdout, done.stderr) == (READY, "")
-    assert (tmp_path / "asked.txt").read_text().split("\n") == [
-        "install", "-qq", "git+https://github.com/owner/name", "tqdm", "numpy==1.99.0",
-    ]  # fmt: skip

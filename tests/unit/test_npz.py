@@ -1,0 +1,67 @@
+"""Files of arrays: of just the name that was given, whole or not at all."""
+
+import os
+
+import numpy as np
+import pytest
+
+from backprop import npz
+
+ARRAYS = {"a": np.ones((2, 3), np.float32), "b": np.array(["tanh", "relu"]), "c": np.array(1)}
+
+
+@pytest.mark.parametrize("name", ["model", "model.npz", "model.v2"])
+def test_arrays_come_back_from_a_file_of_just_that_name(tmp_path, name):
+    npz.write(tmp_path / name, **{"a": np.zeros(100)})  # what was there before is gone
+    npz.write(str(tmp_path / name), **ARRAYS)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    found = npz.read(tmp_path / name)
+    assert found.keys() == ARRAYS.keys()
+    for key, array in ARRAYS.items():
+        np.testing.assert_array_equal(found[key], array, strict=True)
+
+
+@pytest.mark.parametrize("broken", ["savez", "replace"])
+def test_who_is_stopped_while_writing_leaves_the_old_file_and_nothing_else(
+    tmp_path, monkeypatch, broken
+):
+    file = tmp_path / "model"
+    npz.write(file, **ARRAYS)
+    before = file.read_bytes()
+
+    def stop(target, *_, **__):
+        if broken == "savez":
+            target.write(b"half of it")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np if broken == "savez" else os, broken, stop)
+    with pytest.raises(KeyboardInterrupt):
+        npz.write(file, a=np.zeros(3))
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("model", before)]
+
+
+def test_a_folder_that_is_missing_gets_a_sentence(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"model: there is no folder .*runs$"):
+        npz.write(tmp_path / "runs" / "model", **ARRAYS)
+
+
+def foreign_files(file):
+    """Write something else to a file, one after the other, and at last nothing."""
+    npz.write(file, **ARRAYS)
+    whole = file.read_bytes()
+    damaged = whole.replace("tanh".encode("utf-32-le"), "sinh".encode("utf-32-le"))
+    assert damaged != whole
+    for data in (b"", b"text", whole[:100], whole[:-100], damaged):
+        yield file.write_bytes(data)
+    with file.open("wb") as stream:
+        yield np.save(stream, np.ones(3))
+    yield np.savez(file, a=np.array(["tanh", None], object))  # pickled
+    yield file.unlink()
+    yield file.mkdir()
+
+
+def test_other_files_are_refused(tmp_path):
+    file = tmp_path / "model.npz"
+    for _ in foreign_files(file):
+        with pytest.raises(ValueError, match=r"model\.npz: cannot be read \(.+\)"):
+            npz.read(file)

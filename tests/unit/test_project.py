@@ -1,0 +1,55 @@
+"""What the project's papers say of each other: versions, make targets, decisions."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = {
+    path.name: path.read_text(encoding="utf-8") for path in (ROOT / ".github/workflows").glob("*")
+}
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z -]+):.*##", MAKEFILE, re.MULTILINE))
+
+
+@pytest.fixture(params=sorted(WORKFLOWS))
+def workflow(request):
+    return WORKFLOWS[request.param]
+
+
+def test_actions_are_pinned_by_their_hash(workflow):
+    actions = re.findall(r"uses: (.*)", workflow)
+    assert actions
+    for action in actions:
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+
+
+def test_jobs_may_do_only_what_they_name(workflow):
+    jobs = yaml.safe_load(workflow)
+    assert jobs["permissions"] == {}
+    for job in jobs["jobs"].values():
+        assert "timeout-minutes" in job
+        for step in job["steps"]:
+            if "checkout" in step.get("uses", ""):
+                assert step["with"]["persist-credentials"] is False
+
+
+def test_make_targets_exist(workflow):
+    named = set(re.findall(r"(?:run: make |target: )([a-z]+)", workflow))
+    assert named
+    assert named <= TARGETS
+
+
+def test_the_newest_version_is_cited():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version, date = re.search(r"^## \[([\d.]+)\] - (\S+)$", changelog, re.MULTILINE).groups()
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (citation["version"], citation["date-released"]) == (version, date)
+
+
+def test_every_decision_is_in_the_list():
+    folder = ROOT / "decisions"
+    listed = re.findall(r"\]\((.*?)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert listed == sorted(path.name for path in folder.glob("0*.md"))
