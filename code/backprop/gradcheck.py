@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop.contracts import FREE, Array, Count, as_array, checked
+from backprop.optimizers import global_norm
 
 # Balances the two errors of a central difference: truncation grows like h², rounding like 1/h.
 RELATIVE_STEP = float(np.finfo(np.float64).eps ** (1 / 3))
@@ -139,11 +140,6 @@ def directional_derivatives(
         )
         by_difference[k] = _finite((upper - lower) / (2 * step), lower, upper)
     return by_gradient, by_difference
-
-
-def global_norm(arrays: Sequence[npt.ArrayLike]) -> float:
-    """Return the square root of the sum of all squares, in float64."""
-    return math.sqrt(sum(float(np.sum(np.square(a, dtype=np.float64))) for a in arrays))
 
 
 @checked

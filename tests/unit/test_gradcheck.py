@@ -17,7 +17,6 @@ from backprop.gradcheck import (
     assert_gradients_agree,
     complex_step_gradients,
     directional_derivatives,
-    global_norm,
     gradient_report,
     numerical_gradients,
     relative_error,
@@ -428,13 +427,6 @@ def test_relative_error_refuses_what_would_pass_a_limit_unseen():
     for a, b in [((3,), (3, 1)), ((3,), ()), ((2, 3), (3, 2)), ((1,), (3,))]:
         with refuses(f"b: expected shape {a} like a, got {b}"):
             relative_error(np.ones(a), np.ones(b))
-
-
-def test_global_norm_is_that_of_all_entries():
-    parts = [rng().normal(size=(2, 3)), rng(1).normal(size=()), np.float32([1e30, 0])]
-    assert global_norm(parts[:2]) == pytest.approx(norm([*parts[0].flat, parts[1]]), rel=1e-15)
-    assert global_norm(parts) == pytest.approx(1e30, rel=1e-7)
-    assert type(global_norm([])) is float
 
 
 # The three-way agreement
