@@ -576,3 +576,6 @@ def test_what_has_no_length_is_not_clipped():
     ]:
         with np.errstate(over="ignore"), pytest.raises(ValueError, match=message):
             clip_by_global_norm(gradients, limit)
+    assert type(global_norm([])) is float
+    with pytest.raises(ValueError, match=r"^arrays\[1\]: expected float32 or float64, got int64"):
+        global_norm([[1.0], [2]])

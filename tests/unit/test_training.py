@@ -160,11 +160,46 @@ def test_validation_is_of_the_epochs_end_without_penalties_dropout_or_augmentati
 
 
 def test_evaluate_without_a_metric_and_with_a_loss_that_overwrites():
+    def metric(Y, T):
+        return float(Y[0, 1] - T[0, 0])
+
     X, T = data(50)
     assert trainer_of().evaluate(X, T, prefix="test_").keys() == {"test_loss"}
-    expected = trainer_of(metric=accuracy).evaluate(X, T)
-    found = trainer_of(loss=fast.softmax_cross_entropy_inplace, metric=accuracy).evaluate(X, T)
-    assert found == {k: pytest.approx(v, rel=1e-14) for k, v in expected.items()}
+    trainer = trainer_of(loss=fast.softmax_cross_entropy_inplace, metric=metric)
+    outputs = trainer.network.forward(X)[-1]
+    assert trainer.evaluate(X, T) == {
+        "loss": pytest.approx(losses.softmax_cross_entropy(outputs, T)[0], rel=1e-14),
+        "metric": metric(outputs, T),
+    }
+
+
+def test_a_bar_shows_how_far_a_run_is(monkeypatch):
+    shown = []
+
+    class Bar:
+        def __init__(self, **settings):
+            shown.append(settings)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            shown.append("closed")
+
+        def set_postfix(self, record, refresh):
+            shown.append((dict(record), refresh))
+
+        def update(self):
+            shown.append("epoch")
+
+    trainer = trainer_of()
+    trainer.fit(*data(6), 1)
+    monkeypatch.setattr("backprop.training.tqdm", Bar)
+    last = trainer.fit(*data(6), 2)[-1]
+    expected = [{"total": 2, "initial": 1, "unit": "epoch"}, (last, False), "epoch", "closed"]
+    assert shown == expected
+    assert "best=" not in repr(trainer)
+    assert Trainer(trainer.network, trainer.loss, trainer.optimizer, 0).batch_size == 100
 
 
 # The best epoch: a run whose every number is known
