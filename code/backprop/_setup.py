@@ -13,7 +13,7 @@ from importlib import invalidate_caches, metadata, util
 from backprop import __version__
 
 # What chapters import, and the oldest versions that will do, as in pyproject.toml.
-OLDEST = {"numpy": "1.26", "matplotlib": "3.8", "tqdm": "4.66", "tensorflow": "2.18"}
+OLDEST = {"numpy": "2.0", "matplotlib": "3.9", "tqdm": "4.66", "tensorflow": "2.18"}
 # The small TensorFlow goes by a name of its own, and exists for these processors only.
 SMALL_TENSORFLOW = (platform.system(), platform.machine()) == ("Linux", "x86_64")
 
