@@ -91,12 +91,8 @@ mutants: test-env ## inject known bugs one at a time; each must be caught
 benchmark: test-env ## time the recurrent layer beside TensorFlow's
 	@"$(RUN)" benchmarks/recurrent.py
 
-# An environment of its own: what is measured there is no part of the course.
 .venv-speed/finished: benchmarks/requirements.txt | python
-	@echo "Installing what training is compared with into .venv-speed; this takes minutes ..."
-	@"$(PYTHON)" -m venv --clear .venv-speed
-	@"$(SPEED)" -m pip install -q --disable-pip-version-check -r benchmarks/requirements.txt
-	@"$(SPEED)" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@"$(PYTHON)" tools/environment.py speed
 	@touch $@
 
 speed: .venv-speed/finished ## time training beside Keras, PyTorch, JAX, ...; OPTIONS="--rounds 5"

@@ -1,11 +1,12 @@
 """Make the virtual environment .venv in the checkout, or find it ready.
 
-The Makefile calls it with one of four words:
+The Makefile calls it with one of five words:
 
     python    only look whether this Python is one that the course supports
     book      what building the book needs (requirements/book.txt)
     test      everything (requirements/test.txt), and the package in code/ itself
     pins      uv, which writes the two files above
+    speed     .venv-speed, apart from the rest: what is measured there is no part of the course
 
 Standard library only, and no syntax newer than Python 3.6: an old Python must get as far
 as the sentence that says it is too old.
@@ -23,6 +24,7 @@ from typing import List
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+SPEED_VENV = ROOT / ".venv-speed"
 PYTHON = VENV / "bin" / "python"
 OLDEST, NEWEST = (3, 11), (3, 13)  # the pins are resolved for these and what lies between
 PIN = rb"^[A-Za-z0-9][\w.-]*==\S+"  # the first line of an entry in a pin file
@@ -61,7 +63,7 @@ def check_python() -> None:
 def check_disk(name: str) -> None:
     """Refuse to start an installation that the disk cannot hold."""
     free = shutil.disk_usage(str(ROOT)).free // 10**6
-    if free < DISK_MB[name]:
+    if free < DISK_MB.get(name, 0):
         raise SetupError(
             "The disk has {} MB free, and `make {}` needs {} MB for its packages: "
             "make room and try again".format(free, name, DISK_MB[name])
@@ -99,22 +101,22 @@ def is_finished(name: str) -> bool:
     return PYTHON.exists() and stamp.is_file() and stamp.read_text() == stamp_text(name)
 
 
-def make_venv(name: str) -> None:
-    """Make an empty .venv, in place of whatever is there, for the packages of `name`."""
-    if VENV.exists():
-        print("Removing the old or unfinished .venv ...", flush=True)
-        shutil.rmtree(str(VENV))
+def make_venv(name: str, venv: Path = VENV) -> None:
+    """Make an empty environment, in place of whatever is there, for the packages of `name`."""
+    if venv.exists():
+        print("Removing the old or unfinished {} ...".format(venv.name), flush=True)
+        shutil.rmtree(str(venv))
     check_disk(name)
-    print("Making .venv with Python {} ...".format(platform.python_version()), flush=True)
+    print("Making {} with Python {} ...".format(venv.name, platform.python_version()), flush=True)
     made = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)],
+        [sys.executable, "-m", "venv", str(venv)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
     )
     if made.returncode != 0:
         print(made.stdout, file=sys.stderr)
-        raise SetupError(explain(made.stdout, "Python could not make the environment .venv"))
+        raise SetupError(explain(made.stdout, "Python could not make the environment"))
 
 
 def explain(log: str, otherwise: str) -> str:
@@ -137,9 +139,9 @@ def explain(log: str, otherwise: str) -> str:
     return otherwise
 
 
-def pip_install(arguments: List[str], total: int = 0) -> None:
-    """Run pip in .venv; show progress while it works, and its last lines if it fails."""
-    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
+def pip_install(arguments: List[str], total: int = 0, venv: Path = VENV) -> None:
+    """Run pip in an environment; show progress, and pip's last lines if it fails."""
+    command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     process = subprocess.Popen(
         command + arguments,
         stdout=subprocess.PIPE,
@@ -158,8 +160,11 @@ def pip_install(arguments: List[str], total: int = 0) -> None:
         elif total and line.startswith("Installing collected packages"):
             print("  unpacking all of them, the longest step ...", flush=True)
     if process.wait() != 0:
-        print("\n".join(line.rstrip()[:150] for line in lines[-6:]), file=sys.stderr)
-        raise SetupError(explain("".join(lines), "pip could not install the packages (see above)"))
+        otherwise = "pip could not install the packages (see above)"
+        sentence = explain("".join(lines), otherwise)
+        if sentence == otherwise:
+            print("\n".join(line.rstrip()[:150] for line in lines[-6:]), file=sys.stderr)
+        raise SetupError(sentence)
 
 
 def prepare(name: str) -> None:
@@ -192,6 +197,14 @@ def prepare_pins() -> None:
     pip_install(["uv"])
 
 
+def prepare_speed() -> None:
+    """Make .venv-speed, with the package and with what `make speed` compares it with."""
+    make_venv("speed", SPEED_VENV)
+    print("Installing what training is compared with; this takes minutes ...", flush=True)
+    pip_install(["--requirement", "benchmarks/requirements.txt"], 0, SPEED_VENV)
+    pip_install(["--no-deps", "--no-build-isolation", "--editable", "."], 0, SPEED_VENV)
+
+
 def main() -> None:
     """Do what the one argument says."""
     try:
@@ -199,6 +212,8 @@ def main() -> None:
         check_python()
         if name == "pins":
             prepare_pins()
+        elif name == "speed":
+            prepare_speed()
         elif name != "python":
             prepare(name)
     except SetupError as error:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop import activations
-from backprop.contracts import Array, Count, as_array, checked
+from backprop.contracts import Array, Count, FloatType, as_array, checked
 
 sigmoid = unwrap(activations.sigmoid)
 State = Annotated[Array, "N H"]
@@ -112,7 +112,7 @@ class Recurrent:
         inputs: Count,
         units: Count,
         rng: np.random.Generator,
-        dtype: npt.DTypeLike = np.float64,
+        dtype: FloatType = np.float64,
     ) -> Self:
         """Return a layer with Keras's initial weights.
 
