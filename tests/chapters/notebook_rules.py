@@ -14,7 +14,8 @@ FEWEST_EXERCISES, MOST_EXERCISES = 5, 8
 
 NOTEBOOK_KEYS = {"kernelspec", "language_info", "jupytext"}
 CELL_KEYS = {"tags", "mystnb"}
-# "timed" cells hold functions that a benchmark takes from the chapter.
+# "timed" cells hold functions that a benchmark takes from the chapter. "timing" cells show how long
+# something took, which no test judges.
 TAGS = {
     "setup",
     "hide-cell",
@@ -23,6 +24,7 @@ TAGS = {
     "nbval-ignore-output",
     "nbval-skip",
     "timed",
+    "timing",
 }
 
 MACHINE_TRACE = re.compile(
@@ -212,13 +214,14 @@ def has_only_known_metadata(notebook):
 def asserts_what_is_not_compared(notebook):
     """Numbers behind ≈ and ignored outputs are not compared, so an assertion must hold them.
 
-    It stands in the same cell or in the next one.
+    It stands in the same cell or in the next one. Only times are shown without one.
     """
     code = [*cells(notebook, "code"), (None, None)]
     return [
         f"cell {n}: its output is not compared, and no assertion holds it"
         for (n, cell), (_, following) in pairwise(code)
         if (is_ignored(cell) or any("≈" in text for text in output_texts(cell)))
+        and "timing" not in cell.metadata.get("tags", [])
         and "assert " not in cell.source + (following.source if following else "")
     ]
 
