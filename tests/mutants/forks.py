@@ -51,10 +51,13 @@ def preload() -> None:
 
 
 class Job(NamedTuple):
-    """A mutant, the tests that have to notice it, and which of them to run first."""
+    """A mutant, the tests that have to notice it, and which of them to run first.
+
+    The tests come in stages, lists of files or tests. The next is run if nothing was noticed.
+    """
 
     mutant: Mutant
-    tests: list[str]
+    stages: list[list[str]]
     first: tuple[str, ...] = ()
 
 
@@ -123,8 +126,11 @@ def run_tests(folder: Path, job: Job) -> Result:
     if not str(module.__file__).startswith(str(folder)):
         return {"status": NOT_THE_COPY}
     options = [*OPTIONS, f"--basetemp={folder}/tmp"]
-    options += CHAPTER_OPTIONS if job.tests[0].endswith(".ipynb") else []
-    code = pytest.main([*options, *job.tests], plugins=[plugin])
+    options += CHAPTER_OPTIONS if job.stages[0][0].endswith(".ipynb") else []
+    for tests in job.stages:
+        code = pytest.main([*options, *tests], plugins=[plugin])
+        if code:
+            break
     status = {0: SURVIVED, 1: KILLED, 2: KILLED}.get(code, f"pytest ended with {code}")
     return {"status": status, "killer": plugin.killer}
 

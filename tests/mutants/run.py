@@ -32,16 +32,18 @@ UNIT = ROOT / "tests" / "unit"
 RESULTS = ROOT / "build" / "mutants" / "results.jsonl"
 EQUIVALENT = Path(__file__).parent / "equivalent.tsv"
 MOST_EQUIVALENT = 0.05  # of all mutants
-# A module's tests have its name. These hold tests of all modules, and of those named otherwise.
-SHARED = ["gradients", "bad_input", "laws"]
-MORE: dict[str, list[str]] = {}
+# Tests of all modules, which are run if those that have the module's name notice nothing.
+SHARED = ["gradients", "bad_input"]
+MORE = {"training": ["checkpoints"], "activations": ["losses"]}
 
 
-def tests_of(module: str) -> list[str]:
-    """Return the test files that have to notice a bug in a module."""
-    names = [f"{path_of(module).stem}*", *SHARED, *MORE.get(module, [])]
-    files = {file for name in names for file in UNIT.glob(f"test_{name}.py")}
-    return [str(file.relative_to(ROOT)) for file in sorted(files)]
+def tests_of(module: str) -> list[list[str]]:
+    """Return the test files that have to notice a bug in a module, in stages."""
+    own = [f"{path_of(module).stem}*", *MORE.get(module, [])]
+    stages = [
+        {f for name in names for f in UNIT.glob(f"test_{name}.py")} for names in (own, SHARED)
+    ]
+    return [[str(f.relative_to(ROOT)) for f in sorted(files)] for files in stages if files]
 
 
 @cache
@@ -60,7 +62,7 @@ def imported(file: Path) -> frozenset[Path]:
 def fingerprint(module: str) -> str:
     """Return a hash of all that decides whether a mutant of a module is noticed, but the module."""
     found: set[Path] = set()
-    new = {ROOT / "conftest.py", *(ROOT / name for name in tests_of(module))}
+    new = {ROOT / "conftest.py", *(ROOT / name for names in tests_of(module) for name in names)}
     while new:
         found |= new
         new = {path for file in new for path in imported(file)} - found
@@ -121,7 +123,7 @@ def run(mutants: list[Mutant]) -> Iterator[tuple[Mutant, Result]]:
         if "::" in (result["killer"] or ""):
             failed[job.mutant.module, job.mutant.original].add(result["killer"])
         yield job.mutant, result
-    clean = [Job(Mutant(m, "", "", text, text), sorted(f)) for (m, text), f in failed.items()]
+    clean = [Job(Mutant(m, "", "", text, text), [sorted(f)]) for (m, text), f in failed.items()]
     for _, result in in_forks(clean):
         if result["status"] != SURVIVED:
             RESULTS.unlink()
@@ -178,12 +180,12 @@ def noticed_by_chapters(mutants: list[Mutant], names: list[str]) -> list[str]:
     other = text.replace('__version__ = "', '__version__ = "0.')
     clean = Mutant("__init__", "", "no bug", text, text)
     control = Mutant("__init__", "", "another version", text, other)
-    jobs = [Job(m, [f"chapters/{n}.ipynb"]) for m in (clean, control, *mutants) for n in names]
+    jobs = [Job(m, [[f"chapters/{n}.ipynb"]]) for m in (clean, control, *mutants) for n in names]
     cells: dict[Mutant, dict[str, str]] = defaultdict(dict)
     for job, result in in_forks(jobs):
         if result["status"] not in (KILLED, SURVIVED):
-            sys.exit(f"{job.tests[0]} could not be run\n{result['output']}")
-        cells[job.mutant][job.tests[0]] = (result.get("killer") or "-").split("::")[-1]
+            sys.exit(f"{job.stages[0][0]} could not be run\n{result['output']}")
+        cells[job.mutant][job.stages[0][0]] = (result.get("killer") or "-").split("::")[-1]
     print("| bug |", *(f"{name} |" for name in names))
     print("|---|", *("---|" for _ in names))
     for mutant, found in cells.items():

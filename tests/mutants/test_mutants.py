@@ -1,152 +1,123 @@
-"""Each known bug, injected into a copy of the package, must make its module's unit tests fail.
+"""Every known bug is noticed, and so is a sample of those that a machine makes."""
 
-The tests that need TensorFlow are left out: the others are enough.
-"""
-
-import os
+import json
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from pathlib import Path
 
 import pytest
-from mutants import MUTANTS, PACKAGE, ROOT, Mutant, copy_package
+from bugs import TABLE, bug, bugs, node_of, read_table
+from mutate import mutants_of
 
-PASSED, FAILED, NOT_COLLECTED, NOT_THE_COPY = 0, 1, 2, 9
+RUN = Path(__file__).with_name("run.py")
 
-# Reads lines with a folder that holds a copy, what to put on the path, and a file of tests. Runs
-# each in a fork, since starting Python and importing NumPy, pytest and Hypothesis takes longer than
-# most tests. Quick ones come first: Hypothesis searches, and copies of MNIST take time to load.
-SERVER = f"""
-import os, signal, sys, traceback
-import hypothesis.extra.numpy, matplotlib, nbval.plugin, numpy, pytest
 
-def slow(item):
-    marked = any(item.get_closest_marker(name) for name in ("hypothesis", "slow"))
-    return marked or "copy" in item.fixturenames
+def results(*options):
+    """Return what a run of `run.py` found of each mutant."""
+    done = subprocess.run(
+        [sys.executable, RUN, "--json", *options], stdout=subprocess.PIPE, text=True
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert found or done.returncode == 0
+    return found
 
-class QuickFirst:
-    def pytest_collection_modifyitems(self, items):
-        items.sort(key=slow)
 
-def run(folder, path, tests):
-    signal.alarm(300)
-    output = os.open(os.path.join(folder, "output"), os.O_WRONLY | os.O_CREAT)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    sys.path.insert(0, path)
-    import backprop
-    if not backprop.__file__.startswith(folder):
-        return {NOT_THE_COPY}
-    options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-o", "filterwarnings="]
-    return pytest.main([*options, tests], plugins=[QuickFirst()])
+def test_known_bugs_are_noticed():
+    found = results("--bugs")
+    assert len(found) == len(bugs()) > 150
+    assert not [r["mutant"] for r in found if r["status"] != "killed"]
 
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        code = 99
-        try:
-            code = run(*line.rstrip().split("\\t"))
-        except BaseException:
-            traceback.print_exc()
-        sys.stdout.flush()
-        os._exit(code)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+def test_a_machine_finds_no_hole():
+    """One mutant of each module, the same in every run; `make mutants` makes all of them."""
+    found = results("--sample", "1")
+    assert len(found) > 20
+    equivalent = {tuple(row[:4]) for row in read_table(TABLE.with_name("equivalent.tsv"))}
+    left = [r["mutant"] for r in found if r["status"] not in ("killed", "not imported")]
+    assert {tuple(key) for key in left} <= equivalent
+
+
+# The machine
+
+
+@pytest.mark.parametrize(
+    ("code", "changed"),
+    [
+        ("y = a + b", "y = (a - b)"),
+        ("y = A.T @ B", "y = ((A) @ (B))"),
+        ("y = x.sum(axis=0)", "y = x.mean(axis=0)"),
+        ("y = x.sum(axis=0)", "y = x.sum(axis=1)"),
+        ("y = x.sum(axis=0, keepdims=True)", "y = x.sum(axis=0)"),
+        ("y = x.copy()", "y = (x)"),
+        ("x += y", "x = (y)"),
+        ("y = f(a, b)", "y = f(b, a)"),
+        ("for t in range(T): pass", "for t in range((T) - 1): pass"),
+        ("y = s[t]", "y = s[(t) + 1]"),
+        ("y = a < b", "y = (a <= b)"),
+        ("if a and b: f()", "if (a or b): f()"),
+        ("f(x)", "pass"),
+        ("def f():\n    return x", "def f():\n    pass"),
+    ],
+)
+def test_a_mistake_of_each_kind_is_made(code, changed):
+    def plain(text):
+        return "".join(text.split()).replace("(", "").replace(")", "")
+
+    assert plain(changed) in {plain(mutant.source) for mutant in mutants_of("m", code)}
+
+
+def test_what_only_people_read_is_left_alone():
+    code = 'def f(x: int):\n    """Add 1."""\n    raise ValueError(f"{x + 1} is 2")'
+    assert not mutants_of("m", code)
+
+
+def test_mutants_are_distinct_and_can_be_parsed():
+    source = Path(node_of.__code__.co_filename).read_text(encoding="utf-8")
+    sources = [mutant.source for mutant in mutants_of("m", source)]
+    assert len(set(sources)) == len(sources) > 50
+    for text in sources:
+        compile(text, "m", "exec")
+
+
+# The table
+
+
+def test_bugs_are_distinct():
+    keys = [mutant.key for mutant in bugs()]
+    assert len(set(keys)) == len(keys)
+    assert sum(bool(mutant.origin) for mutant in bugs()) >= 60  # seen in public works and sources
+
+
+@pytest.mark.parametrize(
+    ("scope", "old", "message"),
+    [
+        ("relu", "np.minimum(z, 0)", "found it 0 times"),
+        ("sigmoid", "e", "found it 4 times"),
+        ("sine", "z", "there is no sine"),
+    ],
+)
+def test_a_bug_that_no_longer_fits_says_so(scope, old, message):
+    with pytest.raises(LookupError, match=rf"{message}.*update tests/mutants/bugs\.tsv"):
+        bug("activations", scope, "stale", old, "0", "")
+
+
+# The runs
+
+PROGRAM = """
+from forks import Job, in_forks
+from mutant import Mutant, path_of
+text = path_of("activations").read_text(encoding="utf-8")
+tests = [["tests/unit/test_activations.py"]]
+for new in (text, text.replace("import numpy as np", "import nunpy as np"),
+            text.replace("def relu(", "while True: pass\\n\\n\\n@checked\\ndef relu(", 1)):
+    job = Job(Mutant("activations", "", "", text, new), tests)
+    print(*[result["status"] for _, result in in_forks([job])])
 """
 
 
-class Runner:
-    """Runs a module's unit tests on copies of the package, one after the other."""
-
-    def __init__(self):
-        self.server = subprocess.Popen(
-            [sys.executable, "-c", SERVER],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, folder, file, path=None):
-        """Return the exit code and what was printed."""
-        tests = f"tests/unit/test_{file}"
-        self.server.stdin.write(f"{folder}\t{path or folder}\t{tests}\n")
-        self.server.stdin.flush()
-        code = int(self.server.stdout.readline())
-        return code, (folder / "output").read_text(encoding="utf-8")
-
-    def close(self):
-        self.server.communicate()
-
-
-@pytest.fixture(scope="module")
-def runner():
-    runner = Runner()
-    yield runner
-    runner.close()
-
-
-@pytest.fixture(scope="module")
-def runs(request, tmp_path_factory):
-    """Start the runs of the chosen mutants, as many at a time as there are processors."""
-    parameters = [getattr(item, "callspec", None) for item in request.session.items]
-    chosen = [p.params["mutant"] for p in parameters if p and "mutant" in p.params]
-    idle = SimpleQueue()
-    for _ in range(os.cpu_count()):
-        idle.put(Runner())
-
-    def run(mutant):
-        folder, runner = tmp_path_factory.mktemp("copy"), idle.get()
-        try:
-            copy_package(folder, mutant)
-            return runner.run(folder, mutant.file)
-        finally:
-            idle.put(runner)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield {mutant: pool.submit(run, mutant) for mutant in chosen}
-        pool.shutdown(cancel_futures=True)
-    while not idle.empty():
-        idle.get().close()
-
-
-@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_mutant(runs, mutant):
-    code, output = runs[mutant].result()
-    assert code != PASSED, f"survived, so a test is missing: {mutant} ({mutant.origin})"
-    assert code == FAILED, f"the tests could not run:\n{output}"
-
-
-# The runner itself
-
-
-@pytest.mark.parametrize("file", sorted({mutant.file for mutant in MUTANTS}))
-def test_a_copy_without_a_bug_passes(runner, tmp_path, file):
-    copy_package(tmp_path)
-    code, output = runner.run(tmp_path, file)
-    assert code == PASSED, output
-    assert " passed" in output
-
-
-def test_a_copy_that_cannot_be_imported_does_not_count_as_caught(runner, tmp_path):
-    broken = Mutant("broken", "network.py", "import numpy as np\n", "import nunpy as np\n", "")
-    copy_package(tmp_path, broken)
-    assert runner.run(tmp_path, "network.py")[0] == NOT_COLLECTED
-
-
-def test_a_run_on_the_package_itself_does_not_count_as_caught(runner, tmp_path):
-    copy_package(tmp_path)
-    code, _ = runner.run(tmp_path, "validation.py", path=PACKAGE.parent)
-    assert code == NOT_THE_COPY
-
-
-@pytest.mark.parametrize("old", ["no such text", "array"])
-def test_a_mutant_that_no_longer_fits_says_so(tmp_path, old):
-    with pytest.raises(LookupError, match=r"update the table in tests/mutants/mutants\.py"):
-        copy_package(tmp_path, Mutant("stale", "validation.py", old, "", ""))
-
-
-def test_mutants_are_distinct_and_change_something():
-    assert len({str(mutant) for mutant in MUTANTS}) == len(MUTANTS)
-    assert len({(m.file, m.old, m.new) for m in MUTANTS}) == len(MUTANTS)
-    assert all(mutant.old != mutant.new and mutant.origin for mutant in MUTANTS)
+@pytest.mark.weekly
+def test_no_bug_passes_and_a_module_without_end_or_import_is_told_apart():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=RUN.parent, stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout.split("\n")[:3] == ["survived", "not imported", "killed"]

@@ -291,3 +291,13 @@ def test_targets_are_refused_by_the_loss():
     network = Network([W1, B1, W2, B2], TWO)
     with pytest.raises(ValueError, match=r"^targets: expected shape \(5, 1\), got \(5,\)"):
         network.loss_and_gradients(losses.mean_squared_error, np.ones((5, 3)), np.ones(5))
+
+
+def test_an_input_of_zero_is_dropped_like_any_other():
+    network, X, _, masks = masked_case(["tanh", "identity"])
+    X = np.where(np.arange(4) == 1, 0.0, X)
+    masks[0] = np.where(np.arange(4) == 1, 0.0, masks[0])
+    outputs = network.forward(X, masks)
+    _, d_input = network.backward(outputs, np.ones_like(outputs[-1]), masks)
+    assert not d_input[:, 1].any()
+    assert d_input[:, 0].any()
