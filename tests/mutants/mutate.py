@@ -29,7 +29,7 @@ A if B else C: C if B else A           A = A - B: A -= B              A = A * B:
 return A: pass               raise A(B): pass                         raise A(B) from C: pass
 A.copy(): A                  A.astype(B): A                           A.astype(B, copy=C): A
 reversed(A): A               sorted(A): A                             set(A): A
-Annotated[A, B]: A           Annotated[A, B, C]: A, Annotated[A, B]
+Annotated[A, B]: A           Annotated[A, B, C]: A, Annotated[A,B]
 """
 SKIPPED = "array abs sqrt exp log log1p sign square sin cos tanh radians"
 RULES += "".join(f"np.{f}(A): A  math.{f}(A): A\n" for f in SKIPPED.split())

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from bugs import TABLE, bug, bugs, node_of, read_table
+from bugs import bug, bugs, node_of
 from mutate import mutants_of
 
+BUGS, STALE = bugs()
 RUN = Path(__file__).with_name("run.py")
 
 
@@ -24,17 +25,8 @@ def results(*options):
 
 def test_known_bugs_are_noticed():
     found = results("--bugs")
-    assert len(found) == len(bugs()) > 150
+    assert len(found) == len(BUGS) > 150
     assert not [r["mutant"] for r in found if r["status"] != "killed"]
-
-
-def test_a_machine_finds_no_hole():
-    """One mutant of each module, the same in every run; `make mutants` makes all of them."""
-    found = results("--sample", "1")
-    assert len(found) > 20
-    equivalent = {tuple(row[:4]) for row in read_table(TABLE.with_name("equivalent.tsv"))}
-    left = [r["mutant"] for r in found if r["status"] not in ("killed", "not imported")]
-    assert {tuple(key) for key in left} <= equivalent
 
 
 # The machine
@@ -52,7 +44,7 @@ def test_a_machine_finds_no_hole():
         ("x += y", "x = (y)"),
         ("y = f(a, b)", "y = f(b, a)"),
         ("for t in range(T): pass", "for t in range((T) - 1): pass"),
-        ("y = s[t]", "y = s[(t) + 1]"),
+        ("f(s[t])", "f(s[(t) + 1])"),
         ("y = a < b", "y = (a <= b)"),
         ("if a and b: f()", "if (a or b): f()"),
         ("f(x)", "pass"),
@@ -68,7 +60,7 @@ def test_a_mistake_of_each_kind_is_made(code, changed):
 
 def test_what_only_people_read_is_left_alone():
     code = 'def f(x: int):\n    """Add 1."""\n    raise ValueError(f"{x + 1} is 2")'
-    assert not mutants_of("m", code)
+    assert [mutant.name for mutant in mutants_of("m", code)] == ["raise A(B) -> pass"]
 
 
 def test_mutants_are_distinct_and_can_be_parsed():
@@ -82,10 +74,11 @@ def test_mutants_are_distinct_and_can_be_parsed():
 # The table
 
 
-def test_bugs_are_distinct():
-    keys = [mutant.key for mutant in bugs()]
+def test_bugs_fit_the_code_and_are_distinct():
+    assert not STALE
+    keys = [mutant.key for mutant in BUGS]
     assert len(set(keys)) == len(keys)
-    assert sum(bool(mutant.origin) for mutant in bugs()) >= 60  # seen in public works and sources
+    assert sum(bool(mutant.origin) for mutant in BUGS) >= 60  # seen in public works and sources
 
 
 @pytest.mark.parametrize(
