@@ -49,7 +49,7 @@ book: book-env ## build the HTML book in _build/html
 
 test: test-env ## run the tests: package, chapters, book, known bugs; minutes
 	@echo "Running the tests, a line for each file; \`make weekly\` runs those that wait for clocks ..."
-	@"$(RUN)" $(SIDE_BY_SIDE) chapters tests/book tests/unit tests/plugins tests/chapters tests/mutants
+	@"$(RUN)" $(SIDE_BY_SIDE) chapters tests/book tests/unit tests/plugins tests/chapters tests/tools tests/mutants
 
 lint: test-env ## lint, format and types
 	@"$(RUN)" -m ruff check .
