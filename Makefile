@@ -66,16 +66,11 @@ weekly: test-env ## run the tests that wait for clocks or take minutes
 # override the Python.
 oldest: PYTHON = $(or $(OLDEST_PYTHON),$(call first,python3.11 python3.12 python3.13 python3))
 newest: PYTHON = $(or $(NEWEST_PYTHON),$(call first,python3.13 python3.12 python3.11 python3))
-oldest: RESOLUTION := lowest-direct
-newest: RESOLUTION := highest
 oldest: WARNINGS := -W default  # old packages warn of the new ones that they bring along
 oldest: ## package and chapters with the oldest Python and packages of pyproject.toml
 newest: ## package and chapters with the newest Python and packages that can be had
 oldest newest: python
-	@echo "Installing the $@ packages into .venv-$@ ..."
-	@"$(PYTHON)" -m venv --clear .venv-$@
-	@.venv-$@/bin/python -m pip install -q --disable-pip-version-check uv
-	@.venv-$@/bin/python -m uv pip install -q --resolution $(RESOLUTION) -e ".[test]"
+	@"$(PYTHON)" tools/environment.py $@
 	@.venv-$@/bin/python $(SIDE_BY_SIDE) $(WARNINGS) chapters tests/unit
 
 # Readers have as many threads as cores; the tests have one.

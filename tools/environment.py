@@ -1,12 +1,14 @@
 """Make the virtual environment .venv in the checkout, or find it ready.
 
-The Makefile calls it with one of five words:
+The Makefile calls it with one of these words:
 
     python    only look whether this Python is one that the course supports
     book      what building the book needs (requirements/book.txt)
     test      everything (requirements/test.txt), and the package in code/ itself
     pins      uv, which writes the two files above
     speed     .venv-speed, apart from the rest: what is measured there is no part of the course
+    oldest    .venv-oldest, with the oldest packages that pyproject.toml allows
+    newest    .venv-newest, with the newest that can be had
 
 Standard library only, and no syntax newer than Python 3.6: an old Python must get as far
 as the sentence that says it is too old.
@@ -24,11 +26,12 @@ from typing import List
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-SPEED_VENV = ROOT / ".venv-speed"
 PYTHON = VENV / "bin" / "python"
 OLDEST, NEWEST = (3, 11), (3, 13)  # the pins are resolved for these and what lies between
 PIN = rb"^[A-Za-z0-9][\w.-]*==\S+"  # the first line of an entry in a pin file
-DISK_MB = {"book": 400, "test": 3000, "pins": 200}  # at the worst moment, measured, plus 20 %
+# At the worst moment, measured, plus 20 %.
+DISK_MB = {"book": 400, "test": 3000, "pins": 200, "oldest": 3000, "newest": 3000}
+RESOLUTION = {"oldest": "lowest-direct", "newest": "highest"}
 
 
 class SetupError(Exception):
@@ -129,7 +132,7 @@ def explain(log: str, otherwise: str) -> str:
             "`git checkout requirements` restores the file, and if that is not it, "
             "the download was changed on its way"
         )
-    if re.search(r"Retrying|[Cc]onnection|timed out|Could not fetch URL|ProxyError", log):
+    if re.search(r"Retrying|[Cc]onnect|timed out|Could not fetch URL|ProxyError|dns error", log):
         return "The package registry cannot be reached: check the network and try again"
     missing = re.search(r"No matching distribution found for (\S+)", log)
     if missing:
@@ -140,10 +143,15 @@ def explain(log: str, otherwise: str) -> str:
 
 
 def pip_install(arguments: List[str], total: int = 0, venv: Path = VENV) -> None:
-    """Run pip in an environment; show progress, and pip's last lines if it fails."""
-    command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+    """Run pip in an environment."""
+    python = str(venv / "bin" / "python")
+    install([python, "-m", "pip", "install", "--disable-pip-version-check", *arguments], total)
+
+
+def install(command: List[str], total: int = 0) -> None:
+    """Run an installer; show progress, and its last lines if it fails."""
     process = subprocess.Popen(
-        command + arguments,
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
@@ -160,7 +168,7 @@ def pip_install(arguments: List[str], total: int = 0, venv: Path = VENV) -> None
         elif total and line.startswith("Installing collected packages"):
             print("  unpacking all of them, the longest step ...", flush=True)
     if process.wait() != 0:
-        otherwise = "pip could not install the packages (see above)"
+        otherwise = "the packages could not be installed (see above)"
         sentence = explain("".join(lines), otherwise)
         if sentence == otherwise:
             print("\n".join(line.rstrip()[:150] for line in lines[-6:]), file=sys.stderr)
@@ -199,10 +207,22 @@ def prepare_pins() -> None:
 
 def prepare_speed() -> None:
     """Make .venv-speed, with the package and with what `make speed` compares it with."""
-    make_venv("speed", SPEED_VENV)
+    venv = ROOT / ".venv-speed"
+    make_venv("speed", venv)
     print("Installing what training is compared with; this takes minutes ...", flush=True)
-    pip_install(["--requirement", "benchmarks/requirements.txt"], 0, SPEED_VENV)
-    pip_install(["--no-deps", "--no-build-isolation", "--editable", "."], 0, SPEED_VENV)
+    pip_install(["--requirement", "benchmarks/requirements.txt"], 0, venv)
+    pip_install(["--no-deps", "--no-build-isolation", "--editable", "."], 0, venv)
+
+
+def prepare_bound(name: str) -> None:
+    """Make .venv-oldest or .venv-newest: the package, and what its tests need."""
+    venv = ROOT / (".venv-" + name)
+    make_venv(name, venv)
+    print("Installing the {} packages; this takes minutes ...".format(name), flush=True)
+    pip_install(["uv"], 0, venv)
+    python = str(venv / "bin" / "python")
+    options = ["--python", python, "--resolution", RESOLUTION[name], "--editable", ".[test]"]
+    install([python, "-m", "uv", "pip", "install", *options])
 
 
 def main() -> None:
@@ -214,6 +234,8 @@ def main() -> None:
             prepare_pins()
         elif name == "speed":
             prepare_speed()
+        elif name in RESOLUTION:
+            prepare_bound(name)
         elif name != "python":
             prepare(name)
     except SetupError as error:
@@ -221,7 +243,8 @@ def main() -> None:
     except OSError as error:
         sys.exit("Error: {}.".format(explain(str(error), "the environment: {}".format(error))))
     except KeyboardInterrupt:
-        sys.exit("Stopped. The next make begins this step anew.")
+        print("Stopped. The next make begins this step anew.", file=sys.stderr)
+        sys.exit(130)  # as the shell's own commands do
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@ def test_refuses_a_full_disk(monkeypatch, name):
         ("OSError: [Errno 28] No space left on device", "The disk is full"),
         ("THESE PACKAGES DO NOT MATCH THE HASHES FROM", "does not match the hash"),
         ("WARNING: Retrying (Retry(total=4", "cannot be reached"),
+        ("  Caused by: client error (Connect)\n  Caused by: dns error", "cannot be reached"),
         ("ERROR: No matching distribution found for tensorflow==2.0", "no tensorflow==2.0 for"),
         ("something else", "could not"),
     ],

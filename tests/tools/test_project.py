@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import backprop
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = {
     path.name: path.read_text(encoding="utf-8") for path in (ROOT / ".github/workflows").glob("*")
@@ -47,6 +49,7 @@ def test_the_newest_version_is_cited():
     version, date = re.search(r"^## \[([\d.]+)\] - (\S+)$", changelog, re.MULTILINE).groups()
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert (citation["version"], citation["date-released"]) == (version, date)
+    assert backprop.__version__ == version
 
 
 def test_every_decision_is_in_the_list():
