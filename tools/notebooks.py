@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -30,6 +31,15 @@ METADATA = {
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
 CELL_METADATA = ("tags", "mystnb")  # what the course says about a cell; all else is an editor's
+# What a cell is for, in one tag: how the book folds it, and under which name.
+KINDS = {
+    "setup": ("hide-cell", "Set-up"),
+    "plumbing": ("hide-input", "The code behind this"),
+    "figure": ("hide-input", "How this figure is drawn"),
+    "twin": ("hide-input", "The same in TensorFlow"),
+    "solution": ("hide-cell", "Solution"),
+}
+HIDDEN = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab, in JupyterLab
 NEW_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
 COLAB_BUTTON = "view-in-github"  # Colab puts a cell with this name before the title
 
@@ -55,14 +65,43 @@ def is_newer(path: Path, other: Path) -> bool:
     )
 
 
+def fold(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return a code cell's metadata with all that hides it as its kind asks.
+
+    What its author has chosen instead stays: a tag such as hide-cell, ``mystnb.code_prompt_show``.
+    """
+    tags, shown = metadata.get("tags", []), metadata.get("mystnb", {})
+    for kind in KINDS.keys() & set(tags):
+        hiding, name = KINDS[kind]
+        if not any(tag.startswith("hide-") for tag in tags):
+            tags = [*tags, hiding]
+        name = shown.get("code_prompt_show", name)
+        prompts = {"code_prompt_show": name, "code_prompt_hide": name}
+        return metadata | HIDDEN | {"tags": tags, "mystnb": shown | prompts}
+    return metadata
+
+
+def unfold(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the shortest metadata of which `fold` makes these."""
+    for kind in KINDS.keys() & set(metadata.get("tags", [])):
+        hiding, name = KINDS[kind]
+        tags = [tag for tag in metadata["tags"] if tag != hiding]
+        shown = {k: v for k, v in metadata.get("mystnb", {}).items() if k != "code_prompt_hide"}
+        if shown.get("code_prompt_show") == name:
+            del shown["code_prompt_show"]
+        return {"tags": tags} | ({"mystnb": shown} if shown else {})
+    return metadata
+
+
 def tidy(notebook: NotebookNode) -> NotebookNode:
     """Return a notebook's cells without their outputs and without what an editor has added."""
     cells, dropped = [], set(notebook.metadata) - set(METADATA)
     for cell in notebook.cells:
         if cell.metadata.get("id") == COLAB_BUTTON:
             continue
-        dropped |= set(cell.metadata) - set(CELL_METADATA)
+        dropped |= set(cell.metadata) - set(CELL_METADATA) - set(HIDDEN)
         kept = {key: cell.metadata[key] for key in CELL_METADATA if cell.metadata.get(key)}
+        kept = fold(kept) if cell.cell_type == "code" else kept
         fresh = NEW_CELL[cell.cell_type](cell.source.replace("\r\n", "\n"), metadata=kept)
         fresh.update({key: cell[key] for key in ("id", "attachments") if key in cell})
         cells.append(fresh)
@@ -107,7 +146,10 @@ def read_notebook(path: Path) -> NotebookNode:
 def export_text(name: str) -> None:
     """Write the chapter `name` as MyST Markdown, but never over edits not yet taken over."""
     notebook, text = CHAPTERS / f"{name}.ipynb", TEXTS / f"{name}.md"
-    fresh = jupytext.writes(read_notebook(notebook), fmt="md:myst")
+    chapter = read_notebook(notebook)
+    for cell in chapter.cells:
+        cell.metadata = nbformat.from_dict(unfold(cell.metadata))
+    fresh = jupytext.writes(chapter, fmt="md:myst")
     if is_newer(text, notebook) and text.read_text(encoding="utf-8") != fresh:
         raise ChapterError(
             f"{text.relative_to(ROOT)} holds edits: `make chapter CHAPTER={name}` takes them "

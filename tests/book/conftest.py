@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 def toc():
     """The pages of the book, in order, without the ending of their names."""
     table = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    sections = [s for chapter in table["chapters"] for s in (chapter, *chapter.get("sections", []))]
+    chapters = [chapter for part in table["parts"] for chapter in part["chapters"]]
+    sections = [s for chapter in chapters for s in (chapter, *chapter.get("sections", []))]
     return [table["root"], *(section["file"] for section in sections)]
 
 

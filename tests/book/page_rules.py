@@ -53,7 +53,9 @@ def has_title(page):
     heading = article(page).h1
     if not heading or not heading.find(string=True, recursive=False):
         return ["the article has no title"]
-    words = heading.find(string=True, recursive=False).strip()
+    number = heading.find(class_="section-number")
+    words = f"{number.get_text(strip=True) if number else ''} "
+    words = (words + heading.find(string=True, recursive=False).strip()).lstrip()
     if not title.startswith(words):
         return [f"expected a <title> that begins with {words!r}, got {title!r}"]
     return []

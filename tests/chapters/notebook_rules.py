@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 
 import nbformat
+from notebooks import KINDS, fold
 
 from backprop import __version__
 
@@ -13,14 +14,14 @@ SHORTEST_ALT = 20
 FEWEST_EXERCISES, MOST_EXERCISES = 5, 8
 
 NOTEBOOK_KEYS = {"kernelspec", "language_info", "jupytext"}
-CELL_KEYS = {"tags", "mystnb"}
+CELL_KEYS = {"tags", "mystnb", "cellView", "jupyter"}
 # "timed" cells hold functions that a benchmark takes from the chapter. "timing" cells show how long
 # something took, which no test judges.
+HIDING = {"hide-cell", "hide-input", "hide-output"}
 TAGS = {
-    "setup",
-    "hide-cell",
-    "hide-input",
-    "hide-output",
+    *HIDING,
+    *KINDS,
+    "exercise",
     "nbval-ignore-output",
     "nbval-skip",
     "timed",
@@ -36,9 +37,9 @@ IGNORING_COMMENT = re.compile(
     r"^\s*#+\s*(?:NBVAL_IGNORE_OUTPUT|NBVAL_SKIP|PYTEST_VALIDATE_IGNORE_OUTPUT)\s*$", re.MULTILINE
 )
 FOLDED = re.compile(
-    r"<details>\s*<summary>[^<]+</summary>\s*(?!</details>)\S.*</details>", re.DOTALL
+    r"<details>\s*<summary>Solution[^<]*</summary>\s*(?!</details>)\S.*</details>", re.DOTALL
 )
-EXERCISE = re.compile(r"Exercise (\d+) (★{1,3}) \S")
+EXERCISE = re.compile(r"### Exercise (\d+) (★{1,3}) \S")
 
 
 def cells(notebook, kind):
@@ -226,44 +227,43 @@ def asserts_what_is_not_compared(notebook):
     ]
 
 
-def has_exercises_with_solutions(notebook):
-    """An exercise goes from its heading to the next; its solution is folded, as text or code."""
-    found = headings(notebook)
-    exercises = [h for h in found if h[1] == 3 and h[2].startswith("Exercise")]
+def says_what_each_cell_is(notebook):
+    """What is folded has a kind, and is folded as that asks."""
     broken = []
-    if not FEWEST_EXERCISES <= len(exercises) <= MOST_EXERCISES:
-        broken.append(
-            f"expected {FEWEST_EXERCISES} to {MOST_EXERCISES} headings '### Exercise 1 ★ Title',"
-            f" got {len(exercises)}"
-        )
-    for number, (n, _, title) in enumerate(exercises, start=1):
-        match = EXERCISE.match(title)
-        if not match or int(match.group(1)) != number:
-            broken.append(f"cell {n}: expected '### Exercise {number} ★ Title', got {title!r}")
-        following = next((h for h in found[found.index((n, 3, title)) + 1 :]), None)
-        if not _solution(notebook, (n, title), following):
-            broken.append(f"cell {n}: no folded solution below {title!r}")
+    for n, cell in cells(notebook, "code"):
+        tags = set(cell.metadata.get("tags", []))
+        if len(kinds := tags & KINDS.keys()) > 1 or (not kinds and tags & HIDING):
+            broken.append(f"cell {n}: expected one of the tags {', '.join(KINDS)}, got {tags}")
+        if fold(cell.metadata) != cell.metadata:
+            broken.append(f"cell {n}: is not folded as its tag says; `make chapter` does it")
     return broken
 
 
-def _solution(notebook, heading, following):
-    """Tell whether a folded solution stands between a heading and the following one."""
-    start, title = heading
-    end = following[0] if following else len(notebook.cells) - 1
-    for n in range(start, end + 1):
-        cell = notebook.cells[n]
-        if cell.cell_type == "code":
-            if "hide-cell" in cell.metadata.get("tags", []):
-                return True
-            continue
-        text = cell.source
-        if following and n == following[0]:
-            text = text[: re.search(f"^#+ +{re.escape(following[2])}", text, re.MULTILINE).start()]
-        if n == start:
-            text = text[re.search(f"^#+ +{re.escape(title)}", text, re.MULTILINE).end() :]
-        if FOLDED.search(text):
-            return True
-    return False
+def has_exercises_with_solutions(notebook):
+    """An exercise's cell begins with its heading; cells below hold the solution, text or code."""
+    starts = [n for n, level, text in headings(notebook) if level == 3 and "Exercise " in text]
+    tagged = [n for n, _ in cells(notebook, "markdown") if has_tag(notebook.cells[n], "exercise")]
+    broken = []
+    if not FEWEST_EXERCISES <= len(starts) <= MOST_EXERCISES or starts != tagged:
+        broken.append(
+            f"expected {FEWEST_EXERCISES} to {MOST_EXERCISES} cells with the tag 'exercise' and a"
+            f" heading '### Exercise 1 ★ Title', got headings in {starts}, tags on {tagged}"
+        )
+    ends = [*starts[1:], len(notebook.cells)]
+    for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=1):
+        match = EXERCISE.match(notebook.cells[start].source)
+        if not match or int(match.group(1)) != number:
+            broken.append(f"cell {start}: expected it to begin '### Exercise {number} ★ Title'")
+        if not any(has_tag(cell, "solution") for cell in notebook.cells[start:end]):
+            broken.append(f"cell {start}: no cell below exercise {number} has the tag 'solution'")
+    for n, cell in cells(notebook, "markdown"):
+        if has_tag(cell, "solution") != bool(FOLDED.fullmatch(cell.source.strip())):
+            broken.append(f"cell {n}: the tag 'solution' and <details> around it go together")
+    return broken
+
+
+def has_tag(cell, tag):
+    return tag in cell.metadata.get("tags", [])
 
 
 RULES = [
@@ -279,6 +279,7 @@ RULES = [
     has_orderly_headings,
     has_only_known_metadata,
     asserts_what_is_not_compared,
+    says_what_each_cell_is,
     has_exercises_with_solutions,
 ]
 

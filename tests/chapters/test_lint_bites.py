@@ -3,6 +3,7 @@
 import re
 
 import notebook_rules
+import notebooks
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -26,10 +27,13 @@ def figure_metadata():
 
 
 def exercise(number, stars):
-    return new_markdown_cell(
-        f"### Exercise {number} {stars} Do it\n\nHow?\n\n"
-        "<details>\n<summary>Solution</summary>\n\nSo.\n\n</details>"
-    )
+    text = f"### Exercise {number} {stars} Do it\n\nHow?"
+    return new_markdown_cell(text, metadata={"tags": ["exercise"]})
+
+
+def solution():
+    text = "<details>\n<summary>Solution</summary>\n\nSo.\n\n</details>"
+    return new_markdown_cell(text, metadata={"tags": ["solution"]})
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def notebook():
             new_code_cell(
                 "import backprop",
                 execution_count=1,
-                metadata={"tags": ["setup"]},
+                metadata=notebooks.fold({"tags": ["setup"]}),
                 outputs=[stream(f"backprop {__version__} is ready.\n")],
             ),
             new_markdown_cell("## Part\n\n```\n#### not a heading\n```\n\n### Detail\n\n## Part"),
@@ -52,22 +56,22 @@ def notebook():
             ),
             new_markdown_cell("## Exercises"),
             exercise(1, "★"),
-            new_markdown_cell("### Exercise 2 ★★ Compute it\n\nHow much?"),
+            solution(),
+            exercise(2, "★★"),
             new_code_cell(
                 "print(2)",
                 execution_count=4,
-                metadata={"tags": ["hide-cell"]},
+                metadata=notebooks.fold({"tags": ["solution"]}),
                 outputs=[stream("2\n")],
             ),
-            exercise(3, "★★"),
-            exercise(4, "★★"),
-            exercise(5, "★★★"),
+            *(cell for n in (3, 4, 5) for cell in (exercise(n, "★★★"), solution())),
             new_markdown_cell("## Further reading\n\nhttps://example.org/home/page"),
         ],
     )
 
 
-TITLE, SETUP, PART, PRINT, FIGURE, EXERCISE_1, EXERCISE_2, SOLUTION_2 = 0, 1, 2, 3, 4, 6, 7, 8
+TITLE, SETUP, PART, PRINT, FIGURE = 0, 1, 2, 3, 4
+EXERCISE_1, SOLUTION_1, EXERCISE_2, SOLUTION_2 = 6, 7, 8, 9
 
 
 def test_a_good_notebook_keeps_every_rule(notebook):
@@ -274,45 +278,70 @@ def own_kernel(nb):
     nb.metadata.kernelspec.name = "my-env"
 
 
-@breaks("has_exercises_with_solutions", "expected 5 to 8 .* got 4")
+@breaks("says_what_each_cell_is", "cell 3: expected one of the tags setup, .* got {'hide-input'}")
+def folded_without_a_kind(nb):
+    nb.cells[PRINT].metadata = {"tags": ["hide-input"]}
+
+
+@breaks("says_what_each_cell_is", "cell 4: is not folded as its tag says")
+def figure_in_the_open(nb):
+    nb.cells[FIGURE].metadata["tags"] = ["figure"]
+
+
+@breaks("has_exercises_with_solutions", r"expected 5 to 8 .* headings in \[6, 8, 10, 12\]")
 def too_few_exercises(nb):
-    del nb.cells[-2]
+    del nb.cells[-3:-1]
 
 
-@breaks("has_exercises_with_solutions", "expected 5 to 8 .* got 9")
+@breaks("has_exercises_with_solutions", "expected 5 to 8 cells")
 def too_many_exercises(nb):
-    nb.cells[-1:-1] = [exercise(number, "★") for number in range(6, 10)]
+    more = [(exercise(number, "★"), solution()) for number in range(6, 10)]
+    nb.cells[-1:-1] = [cell for pair in more for cell in pair]
 
 
-@breaks("has_exercises_with_solutions", "cell 6: expected '### Exercise 1 ★ Title'")
+@breaks("has_exercises_with_solutions", r"headings in \[6, .* tags on \[8, ")
+def exercise_without_its_tag(nb):
+    nb.cells[EXERCISE_1].metadata = {}
+
+
+@breaks("has_exercises_with_solutions", "cell 6: expected it to begin '### Exercise 1 ★ Title'")
 def exercise_without_stars(nb):
     nb.cells[EXERCISE_1].source = nb.cells[EXERCISE_1].source.replace("★ ", "")
 
 
-@breaks("has_exercises_with_solutions", "cell 6: expected '### Exercise 1 ★ Title'")
+@breaks("has_exercises_with_solutions", "cell 6: expected it to begin '### Exercise 1 ★ Title'")
+def text_before_an_exercise(nb):
+    nb.cells[EXERCISE_1].source = "Now you.\n\n" + nb.cells[EXERCISE_1].source
+
+
+@breaks("has_exercises_with_solutions", "cell 6: expected it to begin '### Exercise 1 ★ Title'")
 def wrong_number(nb):
     nb.cells[EXERCISE_1] = exercise(7, "★")
 
 
-@breaks("has_exercises_with_solutions", "cell 6: no folded solution below 'Exercise 1")
+@breaks("has_exercises_with_solutions", "cell 6: no cell below exercise 1 has the tag 'solution'")
 def no_solution_in_text(nb):
-    nb.cells[EXERCISE_1].source = "### Exercise 1 ★ Do it\n\nHow?"
+    del nb.cells[SOLUTION_1]
 
 
-@breaks("has_exercises_with_solutions", "cell 7: no folded solution below 'Exercise 2")
+@breaks("has_exercises_with_solutions", "cell 8: no cell below exercise 2 has the tag 'solution'")
 def solution_in_the_open(nb):
     nb.cells[SOLUTION_2].metadata = {}
 
 
-@breaks("has_exercises_with_solutions", "cell 6: no folded solution below 'Exercise 1")
-def solution_of_another_exercise(nb):
-    second = nb.cells.pop(EXERCISE_2).source
-    nb.cells[EXERCISE_1].source = f"### Exercise 1 ★ Do it\n\nHow?\n\n{second}"
+@breaks("has_exercises_with_solutions", "cell 7: the tag 'solution' and <details>")
+def solution_without_its_tag(nb):
+    nb.cells[SOLUTION_1].metadata = {}
 
 
-@breaks("has_exercises_with_solutions", "cell 6: no folded solution below 'Exercise 1")
+@breaks("has_exercises_with_solutions", "cell 7: the tag 'solution' and <details>")
+def exercise_inside_its_solution(nb):
+    nb.cells[SOLUTION_1].source = "How?\n\n" + nb.cells[SOLUTION_1].source
+
+
+@breaks("has_exercises_with_solutions", "cell 7: the tag 'solution' and <details>")
 def empty_solution(nb):
-    nb.cells[EXERCISE_1].source = "### Exercise 1 ★ Do it\n<details><summary>S</summary></details>"
+    nb.cells[SOLUTION_1].source = "<details><summary>Solution</summary></details>"
 
 
 @pytest.mark.parametrize(("change", "rule", "message"), BREAKS)

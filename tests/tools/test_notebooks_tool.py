@@ -26,10 +26,13 @@ SVG('<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"></svg>')"""
 
 
 def exercise(number):
-    return new_markdown_cell(
-        f"### Exercise {number} ★ Do it\n\nHow?\n\n"
-        "<details>\n<summary>Solution</summary>\n\nSo.\n\n</details>"
-    )
+    text = f"### Exercise {number} ★ Do it\n\nHow?"
+    return new_markdown_cell(text, metadata={"tags": ["exercise"]})
+
+
+def solution():
+    text = "<details>\n<summary>Solution</summary>\n\nSo.\n\n</details>"
+    return new_markdown_cell(text, metadata={"tags": ["solution"]})
 
 
 def good_notebook():
@@ -37,13 +40,14 @@ def good_notebook():
     cells = [
         new_markdown_cell("# Title\n\nWhat is σ?"),
         new_code_cell(
-            f"print('backprop {__version__} is ready.')", metadata={"tags": ["setup", "hide-cell"]}
+            f"print('backprop {__version__} is ready.')",
+            metadata=notebooks.fold({"tags": ["setup"]}),
         ),
         new_markdown_cell("## Part"),
         new_code_cell("a = 1\nprint(a)"),
         new_code_cell(LINE, metadata=FIGURE),
         new_markdown_cell("## Exercises"),
-        *map(exercise, range(1, 6)),
+        *(cell for number in range(1, 6) for cell in (exercise(number), solution())),
     ]
     return new_notebook(cells=cells, metadata=notebooks.METADATA)
 
@@ -195,6 +199,41 @@ def test_the_text_of_a_chapter_saved_elsewhere_is_what_it_was(chapter, style):
     save_as(style, chapter)
     run(chapter, "text")
     assert text.read_bytes() == before
+
+
+# What is folded ------------------------------------------------------------------------------
+
+
+def test_a_tag_is_enough_to_fold_a_cell():
+    folded = notebooks.fold({"tags": ["figure"], "mystnb": {"image": {"alt": ALT}}})
+    assert folded == {
+        "tags": ["figure", "hide-input"],
+        "mystnb": {
+            "image": {"alt": ALT},
+            "code_prompt_show": "How this figure is drawn",
+            "code_prompt_hide": "How this figure is drawn",
+        },
+        "cellView": "form",
+        "jupyter": {"source_hidden": True},
+    }
+    assert notebooks.unfold(folded) == {"tags": ["figure"], "mystnb": {"image": {"alt": ALT}}}
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"tags": ["timed"]},
+        {"tags": ["plumbing"]},
+        {"tags": ["plumbing", "hide-cell"]},
+        {"tags": ["twin"], "mystnb": {"code_prompt_show": "The same in Keras"}},
+    ],
+)
+def test_what_an_author_chooses_stays(chosen):
+    folded = notebooks.fold(chosen)
+    assert folded.get("mystnb", {}).items() >= chosen.get("mystnb", {}).items()
+    assert notebooks.fold(folded) == folded
+    assert notebooks.unfold(folded) == chosen
 
 
 # Identifiers ---------------------------------------------------------------------------------
