@@ -1,4 +1,4 @@
-"""Figures in one style: network diagrams and rows of images. Matplotlib is loaded to draw."""
+"""Figures in one style: diagrams, labelled lines, rows of images. Matplotlib is loaded to draw."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from backprop.contracts import Array, Count, checked
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# The two colours of every formula and diagram. Both keep a contrast of 4.5 on white.
+# The two colours of every formula and diagram, which mean nothing else. All colours keep a contrast
+# of 4.5 on white.
 FORWARD = "#0072B2"
 BACKWARD = "#B84F00"
 INK = "#333333"
 MUTED = "#6B6B6B"
-# Told apart without colour by their line styles, and with any kind of colour vision by hue.
-SERIES = (FORWARD, BACKWARD, "#00795A", "#A3457C", "#555555", "#7A5C00")
+# For what is compared. Told apart without colour by their line styles.
+SERIES = ("#00795A", "#A3457C", "#555555", "#6A3D9A", "#7A5C00", "#8C2D2D")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 
 
@@ -30,7 +31,7 @@ def use_style() -> None:
 
     plt.rcParams.update(
         {
-            "figure.figsize": (6.0, 3.4),
+            "figure.figsize": (5.4, 3.2),  # readable on a telephone, too
             "figure.constrained_layout.use": True,
             "font.size": 11,
             "axes.edgecolor": MUTED,
@@ -162,7 +163,7 @@ def show_images(
     if titles is not None and len(titles) != count:
         raise ValueError(f"titles: expected one for each image, {count}, got {len(titles)}")
     rows = -(-count // columns)
-    size = (6, 6 * rows / columns * 1.12)
+    size = (5.4, 5.4 * rows / columns * 1.12)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     largest = float(np.abs(images).max()) or 1.0  # blank images are blank
     for ax in axes.flat:
@@ -170,10 +171,71 @@ def show_images(
     for number, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
         ax.imshow(
             image.reshape(side, side),
-            cmap="PuOr" if symmetric else "gray_r",
+            cmap="PRGn" if symmetric else "gray_r",
             vmin=-largest if symmetric else 0,
             vmax=largest,
         )
         if titles is not None:
             ax.set_title(titles[number], fontsize=9, loc="center")
+    return figure
+
+
+def label_lines(ax: Any, space: float = 1.25) -> None:
+    """Write each line's label beside its right end, in its colour, in place of a legend.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Its limits must not change afterwards.
+    space : float
+        Least distance between two labels, in heights of their letters.
+    """
+    lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
+    ends = [ax.transData.transform((line.get_xdata()[-1], line.get_ydata()[-1])) for line in lines]
+    heights = ax.transAxes.inverted().transform(ends)[:, 1].clip(0, 1)
+    size = 10.0  # of the letters, in points
+    step = space * size * ax.figure.dpi / 72 / ax.bbox.height
+    order = np.argsort(heights, kind="stable")
+    ranks = np.arange(len(order))
+    # Each as low as it can be above those below it; then all as near to their ends as they fit.
+    places = np.maximum.accumulate(heights[order] - step * ranks) + step * ranks
+    places -= max(0.0, places[-1] - 1 - step / 2)
+    for place, line in zip(places, (lines[i] for i in order), strict=True):
+        where: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        ax.annotate(
+            str(line.get_label()), (1, place), (6, 0), va="center",
+            color=line.get_color(), fontsize=size, annotation_clip=False, **where,
+        )  # fmt: skip
+
+
+@checked
+def draw_layers(boxes: Sequence[str], forward: Sequence[str], backward: Sequence[str]) -> Figure:
+    """Return a figure of boxes, one below the other, with what goes down and what comes back up.
+
+    Parameters
+    ----------
+    boxes : sequence of str
+        What is computed, from the input to the loss.
+    forward, backward : sequence of str
+        For each box but the last, what it hands to the next one, and the gradient that comes back:
+        names and shapes.
+    """
+    import matplotlib.pyplot as plt
+
+    if not len(boxes) - 1 == len(forward) == len(backward):
+        counts = f"{len(boxes)}, {len(forward)} and {len(backward)}"
+        raise ValueError(f"boxes: expected one more than texts of each kind, got {counts}")
+    figure = plt.figure(figsize=(5.4, 0.85 * len(boxes)), layout="none")
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(-2.7, 2.7), ylim=(0.5 - len(boxes), 0.5))
+    ax.set_axis_off()
+    rim = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": MUTED}
+    for row, text in enumerate(boxes):
+        ax.text(0, -row, text, ha="center", va="center", color=INK, bbox=rim, zorder=3)
+    for texts, colour, side in ((forward, FORWARD, -1), (backward, BACKWARD, 1)):
+        for row, text in enumerate(texts):
+            x, (tail, head) = 0.25 * side, (-row - 0.2, -row - 0.8)[::-side]
+            arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2}
+            ax.annotate("", (x, head), (x, tail), arrowprops=arrow)
+            place: dict[str, Any] = {"ha": "right" if side < 0 else "left", "va": "center"}
+            ax.text(x + 0.15 * side, -row - 0.5, text, color=colour, fontsize=10, **place)
     return figure

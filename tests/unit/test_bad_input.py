@@ -69,6 +69,7 @@ EXAMPLES = {
     "training.Trainer.fit": {"X": X, "T": T, "epochs": 1, "validation": (X, T)},
     "data_parallel.shards": {"n": 5, "workers": 2},
     "data_parallel.mean_of_shards": {"gradients": [[X], [2 * X]], "sizes": [1, 2]},
+    "plotting.draw_layers": {"boxes": ["X", "Z"], "forward": ["x"], "backward": ["dx"]},
     "plotting.draw_graph": {"positions": {1: (0, 0), 2: (1, 0)}, "edges": [(1, 2)]},
     "plotting.show_images": {"images": np.ones((2, 784))},
 }  # fmt: skip

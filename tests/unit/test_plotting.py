@@ -93,6 +93,63 @@ assert IPython.get_ipython() is None
     assert not list(tmp_path.iterdir())  # no history
 
 
+def test_the_colours_of_forward_and_backward_mean_nothing_else():
+    assert not {plotting.FORWARD, plotting.BACKWARD} & {*plotting.SERIES}
+
+
+# Labels at the ends of lines
+
+
+def test_labels_stand_at_the_ends_of_their_lines_in_their_colours():
+    _, ax = plt.subplots()
+    ax.set_ylim(0, 1)
+    for label, height in (("high", 0.8), ("low", 0.2), ("_unnamed", 0.5)):
+        ax.plot([0, 1], [0.5, height], label=label)
+    plotting.label_lines(ax)
+    found = {text.get_text(): (text.xy[1], text.get_color()) for text in ax.texts}
+    assert found == {
+        line.get_label(): (pytest.approx(line.get_ydata()[1]), line.get_color())
+        for line in ax.lines[:2]
+    }
+
+
+@pytest.mark.parametrize("end", [0.0, 0.5, 1.0])
+def test_labels_of_lines_that_end_together_stand_apart_in_order(end):
+    _, ax = plt.subplots(figsize=(4, 3))
+    ax.set_ylim(0, 1)
+    for number in range(4):
+        ax.plot([0, 1], [0, end + 0.001 * number * (1 - 2 * end)], label=str(number))
+    plotting.label_lines(ax)
+    places = {text.get_text(): text.xy[1] for text in ax.texts}
+    step = 1.25 * 10 / 72 / (3 * ax.get_position().height)  # inches
+    order = sorted(places, key=lambda label: ax.lines[int(label)].get_ydata()[1])
+    np.testing.assert_allclose(np.diff([places[label] for label in order]), step)
+    assert max(places.values()) <= 1 + step
+    assert min(places.values()) >= 0
+
+
+# Layers
+
+
+def test_layers_stand_below_each_other_with_values_on_the_left_and_gradients_on_the_right():
+    figure = plotting.draw_layers(["X", "Z", "L"], ["X (4, 3)", "Z (4, 2)"], ["dX", "dZ"])
+    at = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
+    assert [at[name] for name in ("X", "Z", "L")] == [(0, 0), (0, -1), (0, -2)]
+    assert at["Z (4, 2)"] == (-0.4, -1.5)
+    assert at["dZ"] == (0.4, -1.5)
+    assert texts(figure)["X (4, 3)"] == plotting.FORWARD
+    assert texts(figure)["dX"] == plotting.BACKWARD
+    heights = [(tail[1], head[1], to_rgb(colour)) for tail, head, colour in arrows(figure)]
+    down, up = to_rgb(plotting.FORWARD), to_rgb(plotting.BACKWARD)
+    assert heights == [(-0.2, -0.8, down), (-1.2, -1.8, down), (-0.8, -0.2, up), (-1.8, -1.2, up)]
+
+
+@pytest.mark.parametrize("counts", [(2, 2, 1), (2, 1, 2), (3, 1, 1)])
+def test_layers_without_their_texts_are_refused(counts):
+    with pytest.raises(ValueError, match="boxes: expected one more than texts of each kind"):
+        plotting.draw_layers(*(["text"] * count for count in counts))
+
+
 # Graphs
 
 
@@ -182,7 +239,7 @@ def test_all_images_share_one_scale(symmetric, limits):
     assert [ax.images[0].get_clim() for ax in figure.axes] == [limits, limits]
 
 
-@pytest.mark.parametrize(("symmetric", "cmap"), [(False, "gray_r"), (True, "PuOr")])
+@pytest.mark.parametrize(("symmetric", "cmap"), [(False, "gray_r"), (True, "PRGn")])
 def test_blank_images_are_blank(symmetric, cmap):
     (ax,) = plotting.show_images(np.zeros((1, 4)), columns=1, symmetric=symmetric).axes
     image = ax.images[0]
