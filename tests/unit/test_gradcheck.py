@@ -55,8 +55,7 @@ def test_central_difference_is_its_formula(x):
 @pytest.mark.parametrize("x", [1e-8, 0.1, 0.7, 2.0, 300.0])
 def test_complex_step_is_exact(x):
     assert complex_step_gradients(np.log, x) == [pytest.approx(1 / x, rel=5e-15, abs=0)]
-    # Beside 1, a difference loses x³ and its derivative.
-    (slope,) = complex_step_gradients(lambda z: 1 + z**3, x)
+    (slope,) = complex_step_gradients(lambda z: 1 + z**3, x)  # which a difference loses beside 1
     assert slope == pytest.approx(3 * x * x, rel=5e-15, abs=0)
 
 
@@ -299,10 +298,9 @@ def test_the_report_is_a_table():
     ("hand", "reference", "line"),
     [
         ([[1.5, 98.0], [1.0, -0.9]], [[1.0, 100.0], [1.0, 1.0]], "2.8e-02 3 of 4 (0, 1) 98.000000"),
-        # Measured by the largest of the reference's entries, whatever its sign
         ([1e7, 1.1], [1.0, 1.0], "1.0e+00 2 of 2 (0,) 10000000.000000 1.000000"),
         ([1.0, 1.1], [-1e7, 1.0], "1.0e+00 1 of 2 (0,) 1.000000 -10000000.000000"),
-        ([3.0, -400.0, 3.6e-4], [3.0, -400.0, 0.0], "9.0e-07 0 of 3"),
+        ([3.0, -400.0, 3.6e-4], [3.0, -400.0, 0.0], "9.0e-07 0 of 3"),  # a millionth of the largest
         ([3.0, -400.0, -4.4e-4], [3.0, -400.0, 0.0], "1.1e-06 1 of 3 (2,) -0.000440 0.000000"),
         ([1.0, 0.0], [1.0, 1e-7 * (1 + 5e-15)], "1.0e-07 0 of 2"),
         ([1e-300, 0.0], [0.0, 0.0], "1.0e+00 1 of 2 (0,) 0.000000 0.000000"),
