@@ -10,6 +10,8 @@ vector–Jacobian product (VJP).
 
 from __future__ import annotations
 
+import reprlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from typing import Annotated, Any, NamedTuple, NoReturn, Self
@@ -22,10 +24,10 @@ from backprop.contracts import FREE, Array, checked
 
 NESTED = "autodiff cannot follow a function inside a function it follows"
 PLAIN_ARRAY = (
-    "autodiff follows operators, sums, means, entries and the functions in its RULES; what asks for"
-    " a plain array or number here would lose the derivative. Write A @ B for np.dot(A, B),"
-    " mask * x for np.where(mask, x, 0), a new array for c[0] = x[0], the formula for a @checked"
-    " function, x.value in a condition"
+    "autodiff follows operators, sums, means, entries, T, shape and the functions in its RULES;"
+    " what asks for a plain array or number here would lose the derivative. Write A @ B for"
+    " np.dot(A, B), mask * x for np.where(mask, x, 0), x = x + y for x += y, a new array for"
+    " c[0] = x[0], the formula for a @checked function, x.value where no derivative is needed"
 )
 
 
@@ -136,16 +138,16 @@ RULES: dict[Callable[..., Any], Rule] = {
 }
 
 
-class Traced(NDArrayOperatorsMixin):
+class Traced(NDArrayOperatorsMixin, ABC):
     """An array whose operations are recorded; `Dual` and `Tensor` say what for."""
 
     def __init__(self, value: npt.ArrayLike, trace_id: Any) -> None:
         self.value = np.asarray(value)
         self.trace_id = trace_id  # that of a call of jvp or vjp: two must not mix
 
+    @abstractmethod
     def record(self, y: Array, inputs: Sequence[tuple[Any, LinearMap]]) -> Self:
         """Return a step: its value, and the traced inputs, each with its linear map."""
-        raise NotImplementedError
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Self:
         """Do what NumPy was asked to do, and record it."""
@@ -177,19 +179,12 @@ class Traced(NDArrayOperatorsMixin):
         """Refuse to become a plain array: whatever asks for one would lose the derivative."""
         raise ValueError(PLAIN_ARRAY)
 
-    # ``if x:`` would be true for any x, and math.exp(x) a constant
-    __bool__ = __float__ = __array__
-
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        """Refuse to change what earlier steps have used."""
-        raise ValueError("autodiff cannot follow x[i] = y: make a new array of the parts")
+    # x[i] = y would change what earlier steps have used, ``if x:`` be true, math.exp(x) a constant.
+    __setitem__ = __bool__ = __float__ = __array__
 
     def __getattr__(self, name: str) -> NoReturn:
-        """Say which attributes of an array there are."""
-        raise AttributeError(
-            f"autodiff knows no x.{name}, of an array only T, shape, sum and mean; write A @ B for"
-            " A.dot(B), and compute with x.value where no derivative is needed"
-        )
+        """Say what there is instead of the other attributes of an array."""
+        raise AttributeError(f"x.{name}: {PLAIN_ARRAY}")
 
     def __len__(self) -> int:
         """Return the length of the first axis."""
@@ -283,9 +278,8 @@ def jvp(
     ValueError
         Also if `f` does what autodiff cannot follow.
     """
-    shapes = [x.shape for x in arrays]
-    if [tangent.shape for tangent in tangents] != shapes:
-        got = [tangent.shape for tangent in tangents]
+    shapes, got = [x.shape for x in arrays], [tangent.shape for tangent in tangents]
+    if got != shapes:
         raise ValueError(f"tangents: expected the arrays' shapes {shapes}, got {got}")
     trace_id = object()
     pairs = zip(arrays, tangents, strict=True)
@@ -361,36 +355,25 @@ def gradients(f: Callable[..., Any], *arrays: npt.ArrayLike) -> list[Array]:
 
 def _no_rule(ufunc: np.ufunc, method: str) -> NoReturn:
     name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-    raise ValueError(
-        f"np.{name}: no rule in autodiff.RULES. Write it with others, or compute with x.value,"
-        " plain numbers without a derivative"
-    )
+    raise ValueError(f"np.{name}: no rule; {PLAIN_ARRAY}")
 
 
 def _known(options: dict[str, Any], ufunc: np.ufunc) -> dict[str, Any]:
     """Return what rules know, axis and keepdims, and refuse out, where and others."""
     refused = [k for k, v in options.items() if k not in ("axis", "keepdims") and v is not None]
     if refused:
-        hint = "; in the place of x += y write x = x + y" if "out" in refused else ""
-        raise ValueError(f"np.{ufunc.__name__}: cannot follow {', '.join(refused)}{hint}")
+        raise ValueError(f"np.{ufunc.__name__}: no {', '.join(refused)}; {PLAIN_ARRAY}")
     return {k: v for k, v in options.items() if k in ("axis", "keepdims")}
 
 
 def _check_output(f: Callable[..., Any], inputs: Sequence[Traced]) -> Any:
     """Return what `f` returns: a step of its inputs' trace, or an array that depends on none."""
-    try:
-        output = f(*inputs)
-    except ValueError as error:
-        if str(error.__cause__) == PLAIN_ARRAY:  # NumPy's own sentence for c[0] = x says less
-            raise ValueError(PLAIN_ARRAY) from error
-        raise
+    output = f(*inputs)
     if isinstance(output, Traced):
         if all(output.trace_id is not x.trace_id for x in inputs):
             raise ValueError(NESTED)
         return output
-    if isinstance(output, list | tuple):
-        got = f"a {type(output).__name__} of {len(output)}: differentiate one part"
-        raise ValueError(f"f: expected it to return one array, got {got}")
-    if np.asarray(output).dtype.kind not in "biuf":  # a forgotten return would have gradient zero
-        raise ValueError(f"f: expected it to return an array, got {output!r}")
+    # A forgotten return would have gradient zero.
+    if isinstance(output, list | tuple) or np.asarray(output).dtype.kind not in "biuf":
+        raise ValueError(f"f: expected it to return one array, got {reprlib.repr(output)}")
     return np.asarray(output)
