@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,11 @@ def softmax_cross_entropy_inplace(logits: Array, targets: Array) -> tuple[float,
     return float(value) / len(z), z
 
 
+def _check_equal(name: str, got: Any, wanted: Any) -> None:
+    if got != wanted:
+        raise ValueError(f"{name}: expected {wanted}, got {got}")
+
+
 class FastNetwork(Network):
     """A network of ReLU layers and a last layer of logits that keeps its memory between batches.
 
@@ -51,9 +57,8 @@ class FastNetwork(Network):
 
     def __init__(self, parameters: Sequence[npt.ArrayLike], activations: Sequence[str]) -> None:
         super().__init__(parameters, activations)
-        *hidden, last = self.activations
-        if set(hidden) - {"relu"} or last != "identity":
-            raise ValueError(f"activations: expected relu, ..., identity, got {self.activations}")
+        hidden = self.activations[:-1]
+        _check_equal("activations", self.activations, (*["relu"] * len(hidden), "identity"))
         self.gradients = [np.zeros_like(p) for p in self.parameters]
         self.memory: dict[int, tuple[list[Array], list[Array]]] = {}
 
@@ -116,15 +121,11 @@ class FastNetwork(Network):
             Of each layer.
         """
         A = np.asarray(X)
-        if A.ndim != 2 or A.shape[1] != len(self.parameters[0]):
-            raise ValueError(f"X: expected (N, {len(self.parameters[0])}), got {A.shape}")
-        if A.dtype != self.dtype:
-            raise ValueError(f"X: expected {self.dtype} like the parameters, got {A.dtype}")
-        outputs, deltas = self._memory(len(A))
+        wanted = [((*A.shape[:1], D), self.dtype) for D in self._widths]
+        _check_equal("X", [(A.shape, A.dtype)], wanted[:1])
+        outputs, hidden = self._memory(len(A))
         if masks is not None:
-            wanted = [((len(A), len(W)), self.dtype) for W in self.parameters[::2]]
-            if (got := [(mask.shape, mask.dtype) for mask in masks]) != wanted:
-                raise ValueError(f"masks: expected {wanted}, got {got}")
+            _check_equal("masks", [(mask.shape, mask.dtype) for mask in masks], wanted)
             A = A * masks[0]
         layers = [self._active_parts(A)]
         for A, W in zip(outputs[:-1], self.parameters[2::2], strict=True):
@@ -143,7 +144,7 @@ class FastNetwork(Network):
 
         value, delta = loss(outputs[-1], T)
 
-        deltas = [*deltas, delta]
+        deltas = [*hidden, delta]
         for layer in reversed(range(1, len(layers))):
             dA = np.matmul(deltas[layer], self.parameters[2 * layer].T, out=deltas[layer - 1])
             dA *= outputs[layer - 1] > 0

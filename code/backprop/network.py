@@ -60,6 +60,24 @@ INITIALIZERS: dict[str, Callable[[int, int], float]] = {
 }
 
 
+def _scale(name: str, value: Any) -> Any:
+    """Return a standard deviation, or the name of a rule for it."""
+    if not isinstance(value, str):
+        return as_number(name, value, "[0, inf)")
+    if value not in INITIALIZERS:
+        raise ValueError(f"{name}: expected a number, {' or '.join(INITIALIZERS)}, got {value!r}")
+    return value
+
+
+def _check_length(name: str, values: Sequence[Any], length: int) -> None:
+    if len(values) != length:
+        raise ValueError(f"{name}: expected a sequence of length {length}, got {len(values)}")
+
+
+def _dropped(A: Array, masks: Sequence[Array] | None, layer: int) -> Array:
+    return A if masks is None else A * masks[layer]
+
+
 class Network:
     """A multilayer perceptron with given parameters.
 
@@ -81,11 +99,8 @@ class Network:
     def __init__(
         self, parameters: Sequence[npt.ArrayLike], activations: Sequence[ActivationName]
     ) -> None:
-        if not activations or len(parameters) != 2 * len(activations):
-            raise ValueError(
-                "parameters: expected a weight matrix and a bias for each of the"
-                f" {len(activations)} activations, got {len(parameters)} arrays"
-            )
+        _check_length("parameters", parameters, 2 * max(1, len(activations)))
+        _check_length("activations", activations, len(parameters) // 2)
         self.parameters: list[Array] = []
         lengths: dict[str, Any] = {}
         for layer, (W, b) in enumerate(zip(parameters[::2], parameters[1::2], strict=True), 1):
@@ -103,7 +118,7 @@ class Network:
         sizes: Sequence[Count],
         activations: Sequence[ActivationName],
         rng: np.random.Generator,
-        scale: float | str = 1.0,
+        scale: Annotated[float | str, _scale] = 1.0,
         dtype: FloatType = np.float64,
     ) -> Self:
         """Return a network whose weights are drawn from a normal distribution around zero.
@@ -119,16 +134,7 @@ class Network:
             gives each layer's, and the biases start from zero.
         dtype : dtype
         """
-        if len(activations) != len(sizes) - 1:
-            raise ValueError(
-                f"activations: expected one for each of {max(0, len(sizes) - 1)} layers,"
-                f" got {len(activations)}"
-            )
-        if not isinstance(scale, str):
-            scale = as_number("scale", scale, "[0, inf)")
-        elif scale not in INITIALIZERS:
-            names = " or ".join(INITIALIZERS)
-            raise ValueError(f"scale: expected a number, {names}, got {scale!r}")
+        _check_length("activations", activations, len(sizes[1:]))
         parameters = []
         for D, H in pairwise(sizes):
             deviation = INITIALIZERS[scale](D, H) if isinstance(scale, str) else scale
@@ -169,10 +175,10 @@ class Network:
             One for each layer, by which its inputs are multiplied, as
             `regularization.dropout_mask` makes them. What is returned has not been multiplied.
         """
-        masks = self._checked_masks(masks, len(X))
+        masks = self._masks(masks, len(X))
         outputs = [X]
         for layer, (W, b, activation) in enumerate(self.layers):
-            A = outputs[-1] if masks is None else outputs[-1] * masks[layer]
+            A = _dropped(outputs[layer], masks, layer)
             outputs.append(ACTIVATIONS[activation].function(A @ W + b))
         return outputs
 
@@ -201,38 +207,37 @@ class Network:
         d_input : ndarray, shape (N, D)
             ``dL/dX``.
         """
-        widths = [len(W) for W, _, _ in self.layers] + [d_output.shape[1]]
-        wanted, got = [(len(d_output), H) for H in widths], [np.shape(A) for A in outputs]
-        if got != wanted:
-            raise ValueError(
-                f"outputs: expected the {len(wanted)} arrays that forward returns,"
-                f" of shapes {wanted}, got {got}"
-            )
-        masks = self._checked_masks(masks, len(d_output))
+        N, K = d_output.shape
+        outputs = self._per_width("outputs", outputs, N, [*self._widths, K])
+        masks = self._masks(masks, N)
         gradients: list[Array] = []
         dA = d_output
         for layer, (W, _, activation) in reversed(list(enumerate(self.layers))):
             # (eq: delta-recursion)
             delta = dA * ACTIVATIONS[activation].derivative(outputs[layer + 1])
-            A = outputs[layer] if masks is None else outputs[layer] * masks[layer]
+            A = _dropped(outputs[layer], masks, layer)
             dW, db, dA = unwrap(dense_backward)(A, W, delta)
-            if masks is not None:
-                dA = dA * masks[layer]  # (eq: dropout-gradient)
+            dA = _dropped(dA, masks, layer)  # (eq: dropout-gradient)
             gradients[:0] = [dW, db]
         return gradients, dA
 
-    def _checked_masks(self, masks: Sequence[Array] | None, N: int) -> list[Array] | None:
-        """Return the masks, if there is one of the inputs' shape for each layer."""
-        if masks is None:
-            return None
-        if len(masks) != len(self.layers):
-            raise ValueError(
-                f"masks: expected one for each of {len(self.layers)} layers, got {len(masks)}"
-            )
+    @property
+    def _widths(self) -> list[int]:
+        """The number of inputs of each layer."""
+        return [len(W) for W in self.parameters[::2]]
+
+    def _per_width(
+        self, name: str, arrays: Sequence[Array], N: int, widths: list[int]
+    ) -> list[Array]:
+        """Return the arrays, if there is one of N rows for each width."""
+        _check_length(name, arrays, len(widths))
         return [
-            as_array(f"masks[{layer}]", mask, "N D", self.axes | {"N": N, "D": len(W)})
-            for layer, (mask, (W, _, _)) in enumerate(zip(masks, self.layers, strict=True))
+            as_array(f"{name}[{i}]", A, "N D", self.axes | {"N": N, "D": D})
+            for i, (A, D) in enumerate(zip(arrays, widths, strict=True))
         ]
+
+    def _masks(self, masks: Sequence[Array] | None, N: int) -> list[Array] | None:
+        return None if masks is None else self._per_width("masks", masks, N, self._widths)
 
     @checked
     def loss_and_gradients(

@@ -7,6 +7,7 @@ G gates stand side by side, in Keras's order: ``Wx (D, G H)``, ``Wh (H, G H)``, 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from inspect import unwrap
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
@@ -74,7 +75,7 @@ def windows(T: int, k1: int | None, k2: int | None) -> Iterator[tuple[int, int, 
         new = end
 
 
-class Recurrent:
+class Recurrent(ABC):
     """What all recurrent layers share: the walk through time, forward and backward.
 
     Parameters
@@ -239,18 +240,18 @@ class Recurrent:
             raise ValueError(f"{name}: expected {self.state_count} arrays, got {len(arrays)}")
         return list(arrays)
 
+    @abstractmethod
     def cell(self, gates: Array, before: list[Array]) -> list[Array]:
         """Return the states after a step, given the input's share of the gates and those before.
 
         Leaves the outputs of the gates' activations in `gates`.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def cell_backward(
         self, cache: Cache, t: int, d_after: Sequence[Array]
     ) -> tuple[Array, list[Array]]:
         """Return the gradients in step t's total inputs and in the states before it."""
-        raise NotImplementedError
 
     def state_weight_gradient(self, cache: Cache, delta: Array) -> Array:
         """Return the gradient of Wh: what came in times what comes back (eq: rnn-gradients)."""
@@ -328,18 +329,10 @@ class GRU(Recurrent):
     """Gates z and r and a candidate g; ``h = z h + (1 - z) g`` (eq: gru-step).
 
     The gates stand in the order z, r, g. As in Keras with ``reset_after=False``, the gate r acts on
-    h before the product with Wh.
+    h before the product with Wh. Keras's default has two rows of biases, which do not fit here.
     """
 
     gate_count = 3
-
-    def __init__(self, parameters: Sequence[npt.ArrayLike]) -> None:
-        if len(parameters) == 3 and np.ndim(parameters[2]) == 2:
-            raise ValueError(
-                f"b: expected shape (3 H,), got {np.shape(parameters[2])}: two rows of biases"
-                " belong to Keras's reset_after=True, and this layer is its reset_after=False"
-            )
-        super().__init__(parameters)
 
     def cell(self, gates: Array, before: list[Array]) -> list[Array]:
         """Return ``[h]``."""

@@ -191,7 +191,9 @@ def dense_by_hand(X, W, b, c):
     return float(np.sum(c * Z)), [dX, dW, db, Z]
 
 
-def multilayer(names, loss_name, masked=False, sizes=None, N=5, kind="Network", loss=None):
+def multilayer(
+    names, loss_name, masked=False, sizes=None, N=5, kind="Network", loss=None, **options
+):
     """Return the entry of a network: its arguments are the parameters, X, targets, masks."""
     split, loss = 2 * len(names), loss or getattr(losses, loss_name)
 
@@ -228,6 +230,7 @@ def multilayer(names, loss_name, masked=False, sizes=None, N=5, kind="Network", 
         sizes=((),),
         analytic="relu" not in names and loss_name not in KINKS,
         examples=tuple(range(split, split + 2 + len(names))),
+        **options,
     )
 
 
@@ -241,12 +244,12 @@ ROWS += [
         labels=("layer-forward", "weight-gradient", "bias-gradient", "input-gradient"),
     ),
     *(
-        multilayer([name] * depth, "half_squared_error", masked=depth != 2)
+        multilayer([name] * depth, "half_squared_error", depth != 2, labels=("delta-recursion",))
         for name in ACTIVATIONS
         for depth in (1, 2, 3)
     ),
     *(multilayer(["tanh", "identity"], name) for name in LOSSES),
-    multilayer(["relu", "tanh", "sigmoid"], "huber", masked=True),
+    multilayer(["relu", "tanh", "sigmoid"], "huber", masked=True, labels=("dropout-gradient",)),
     multilayer(["sigmoid", "relu", "identity"], "softmax_cross_entropy", masked=True),
     multilayer(["tanh", "sigmoid"], "mean_squared_error", True, [3, 3, 3], N=3),
     multilayer(["tanh", "sigmoid"], "mean_squared_error", True, [1, 1, 1], N=1),
@@ -327,7 +330,7 @@ def through_time(kind, xp, total):
     return f
 
 
-def recurrent_layer(kind, mask="no mask"):
+def recurrent_layer(kind, mask="no mask", **options):
     """Return an entry whose number weighs all outputs and the last states."""
     layer = getattr(recurrent, kind)
 
@@ -367,13 +370,19 @@ def recurrent_layer(kind, mask="no mask"):
         tape=lambda tf, *a: through_time(kind, tf, tf.reduce_sum)(*a),
         draw=draw,
         sizes=((6, 4, 3, 2), (3, 3, 3, 3), (5, 1, 2, 1), (1, 1, 1, 1)),
+        **options,
     )
 
 
 ROWS += [
-    recurrent_layer(kind, mask)
+    recurrent_layer(kind, mask, labels=("carried-error", "rnn-gradients", "masked-step"))
     for kind in ("SimpleRNN", "LSTM", "GRU")
-    for mask in ("no mask", "ends", "holes")
+    for mask in ("ends", "holes")
+]
+ROWS += [
+    recurrent_layer("SimpleRNN", labels=("rnn-step", "rnn-delta")),
+    recurrent_layer("LSTM", labels=("lstm-step", "lstm-cell-error", "lstm-delta")),
+    recurrent_layer("GRU", labels=("gru-step", "gru-delta")),
 ]
 
 # Augmentation: a warp is linear in the images

@@ -48,7 +48,7 @@ OBJECTS = {
 # Arguments that annotations don't say, or that have to fit each other in ways they can't say.
 EXAMPLES = {
     "network.Network.__init__": {"parameters": NETWORK.parameters, "activations": ["tanh"] * 2},
-    "network.Network.random": {"sizes": [3, 2, 2], "activations": ["tanh"] * 2},
+    "network.Network.random": {"sizes": [3, 2, 2], "activations": ["tanh"] * 2, "scale": 0.1},
     "network.Network.backward": {"outputs": NETWORK.forward(X)},
     "network.Network.loss_and_gradients": {"loss": losses.huber, "X": X, "T": T},
     "recurrent.Recurrent.__init__": {"parameters": RNN.parameters},
