@@ -105,8 +105,6 @@ def _global_name(name: str, value: Any) -> str:
     except (AttributeError, ImportError, ValueError):
         found = None
     if found is not value:
-        raise ValueError(
-            f"{name}: a checkpoint cannot tell it from others: expected a number, a dataclass or a"
-            f" function that has a name in a module, got {value!r}"
-        )
+        wanted = "what a checkpoint can tell from others, a dataclass or a function of a module"
+        raise ValueError(f"{name}: expected {wanted}, got {value!r}")
     return path.replace(":", ".")

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 
-from backprop.contracts import Array, Count, checked
+from backprop.contracts import Array, Count, as_number, checked
 
 
 @checked
@@ -26,8 +26,7 @@ def shards(n: Count, workers: Count) -> list[slice]:
     ValueError
         If a worker would get no row: its mean loss would be 0 / 0.
     """
-    if n < workers:
-        raise ValueError(f"n: expected a row for each of {workers} workers, got {n}")
+    as_number("n", n, f"[{workers}, inf)", int)
     length, longer = divmod(n, workers)
     ends = [length * k + min(k, longer) for k in range(workers + 1)]
     return [slice(*ends[k : k + 2]) for k in range(workers)]
@@ -53,22 +52,17 @@ def mean_of_shards(
         If there are not as many sizes as shards, or the shards' gradients do not fit together or
         are the same arrays, as those of a `fast.FastNetwork` are.
     """
-    if not len(gradients) == len(sizes) > 0:
-        raise ValueError(f"sizes: expected one for each of {len(gradients)}, got {len(sizes)}")
-    N = sum(sizes)
     arrays = [[np.asarray(g) for g in shard] for shard in gradients]
-    kinds = [[(g.shape, g.dtype) for g in shard] for shard in arrays]
-    for number, kind in enumerate(kinds):
-        if kind != kinds[0]:  # NumPy would broadcast (1, H) and (H,) without a word
-            raise ValueError(f"gradients: expected {kinds[0]} in shard {number}, got {kind}")
-    for two in combinations(arrays, 2):
-        if any(map(np.may_share_memory, *two)):
-            raise ValueError("gradients: two shards share their memory; copy them as they come")
-    total = [np.zeros_like(g) for g in arrays[0]]
-    for shard, size in zip(arrays, sizes, strict=True):
-        for whole, gradient in zip(total, shard, strict=True):
-            whole += size / N * gradient
-    return total
+    kinds = [[(g.shape, str(g.dtype)) for g in shard] for shard in arrays]
+    if not kinds or kinds != len(sizes) * kinds[:1]:  # NumPy would broadcast (1, H) and (H,)
+        raise ValueError(f"gradients: expected {len(sizes)} shards alike, got {kinds}")
+    shared = (map(np.may_share_memory, *two) for two in combinations(arrays, 2))
+    if any(map(any, shared)):
+        raise ValueError("gradients: two shards share their memory; copy them as they come")
+    return [
+        sum(size / sum(sizes) * g for size, g in zip(sizes, of_shards, strict=True))
+        for of_shards in zip(*arrays, strict=True)
+    ]
 
 
 @checked
@@ -91,8 +85,6 @@ def ring_all_reduce(vectors: Sequence[Annotated[Array, "P"]]) -> tuple[list[Arra
     sent : list of int
         How many bytes each worker has sent (eq: ring-bytes).
     """
-    if len(vectors) == 0:
-        raise ValueError("vectors: expected at least one, got none")
     held = [v.copy() for v in vectors]
     K = len(held)
     pieces = [np.array_split(v, K) for v in held]  # views: what changes them changes held

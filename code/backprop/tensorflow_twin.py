@@ -18,20 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # Its Keras would compute with what a file of settings names. The old one is no judge of ours.
 backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-legacy = os.environ.get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
-if backend != "tensorflow" or legacy:
-    setting = "TF_USE_LEGACY_KERAS" if legacy else "KERAS_BACKEND"
-    raise ImportError(
-        f"The environment variable {setting} is {os.environ[setting]}, but every comparison here is"
-        " with Keras 3 on TensorFlow: remove it, and start Python anew"
-    )
-try:
-    import tensorflow as tf
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "tensorflow_twin compares with TensorFlow, which is not installed: pip install tensorflow",
-        name=error.name,
-    ) from error
+legacy = os.environ.get("TF_USE_LEGACY_KERAS")
+if backend != "tensorflow" or legacy in ("1", "true", "True"):
+    found = f"KERAS_BACKEND is {backend}, TF_USE_LEGACY_KERAS {legacy}"
+    raise ImportError(f"{found}: comparisons are with Keras 3 on TensorFlow; remove both variables")
+
+import tensorflow as tf  # noqa: E402
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "identity": tf.identity,
@@ -77,8 +69,7 @@ def tape_gradients(f: Callable[..., Any], *arrays: npt.ArrayLike) -> list[Array]
         tape.watch(tensors)
         value = f(*tensors)
     if not tf.is_tensor(value) or value.shape.rank != 0:  # the tape would differentiate the sum
-        got = f"shape {tuple(value.shape)}" if tf.is_tensor(value) else repr(value)
-        raise ValueError(f"f: expected a scalar tensor, got {got}; {IN_TENSORFLOW}")
+        raise ValueError(f"f: expected a scalar tensor, got {value!r}; {IN_TENSORFLOW}")
     gradients = tape.gradient(value, tensors)
     for i, gradient in enumerate(gradients):
         if gradient is None:

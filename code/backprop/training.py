@@ -109,16 +109,19 @@ class Trainer:
         check_fields(self)
         layers = len(self.network.layers)
         if len(self.dropout) not in (0, layers):
-            raise ValueError(
-                f"dropout: expected a rate for each of {layers} layers, got {self.dropout}"
-            )
+            raise ValueError(f"dropout: expected a rate for each of {layers}, got {self.dropout}")
         self.rng = np.random.default_rng(self.seed)
+
+    @property
+    def axes(self) -> dict[str, Any]:
+        """The network's, which all data must have."""
+        return self.network.axes
 
     @checked
     def fit(
         self,
-        X: npt.ArrayLike,
-        T: npt.ArrayLike,
+        X: Annotated[Array, "N D"],
+        T: Annotated[Array, "N K"],
         epochs: Count,
         validation: Data | None = None,
         patience: Count | None = None,
@@ -128,8 +131,9 @@ class Trainer:
 
         Parameters
         ----------
-        X : array_like, shape (N, D)
-        T : array_like, shape (N, K)
+        X : array_like
+        T : array_like
+            A row for each example; `datasets.one_hot` makes them of labels.
         epochs : int
             In all: with those that the history and the checkpoint hold already.
         validation : pair of array_like, optional
@@ -150,27 +154,33 @@ class Trainer:
             If the loss, or that of the validation data, is not a finite number any more. (The
             functions of `losses` raise ValueError for outputs that are not finite.)
         """
-        network = self.network
-        examples = _examples(network, "", (X, T))
-        held_out = None if validation is None else _examples(network, "validation ", validation)
+        held_out = None if validation is None else self._held_out(validation)
         if held_out is None and patience is not None:
             raise ValueError("patience: expected validation data to judge by, got none")
         if checkpoint is not None:
             self._resume(checkpoint)
         with tqdm(total=epochs, initial=len(self.history), unit="epoch") as bar:
             while len(self.history) < epochs and not self._out_of_patience(patience):
-                record = {"loss": self._epoch(*examples)}
+                record = {"loss": self._epoch(X, T)}
                 if held_out is not None:
                     record |= self.evaluate(*held_out, prefix="val_")
-                    _check_finite("validation loss", record["val_loss"], self.optimizer)
                 self.history.append(record)
                 if self.best_epoch == len(self.history):
-                    self.best = [p.copy() for p in network.parameters]
+                    self.best = [p.copy() for p in self.network.parameters]
                 if checkpoint is not None:
                     checkpoints.write(checkpoint, self.state())
                 bar.set_postfix(record, refresh=False)
                 bar.update()
         return self.history
+
+    def _held_out(self, pair: Data) -> tuple[Array, Array]:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(f"validation: expected a pair (X, T), got a {type(pair).__name__}")
+        lengths = self.axes
+        return (
+            as_array("validation X", pair[0], "N D", lengths),
+            as_array("validation T", pair[1], "N K", lengths),
+        )
 
     # One epoch
 
@@ -179,15 +189,13 @@ class Trainer:
         if self.augment is not None:
             original = X.view()
             original.flags.writeable = False
-            lengths = self.network.axes | {"N": len(X)}
-            X = as_array("augment(X)", self.augment(original, self.rng), "N D", lengths)
+            X = as_array("augment(X)", self.augment(original, self.rng), f"{len(X)} D", self.axes)
         total = 0.0
         for rows in unwrap(batches)(len(X), self.batch_size, self.rng):
             x, t = X.take(rows, axis=0), T.take(rows, axis=0)  # faster than X[rows]
             value, gradients = self.loss_and_gradients(x, t)
-            _check_finite("loss", value, self.optimizer)
+            total += self._finite("loss", value) * len(rows)
             self.optimizer.step(self.network.parameters, gradients)
-            total += value * len(rows)
         return total / len(X)
 
     def loss_and_gradients(self, X: Array, T: Array) -> tuple[float, list[Array]]:
@@ -213,7 +221,14 @@ class Trainer:
         outputs = self.network.forward(X)[-1]
         # The metric comes first: a loss may overwrite the outputs.
         record = {} if self.metric is None else {f"{prefix}metric": self.metric(outputs, T)}
-        return {f"{prefix}loss": self.loss(outputs, T)[0]} | record
+        value = self._finite(f"{prefix}loss", self.loss(outputs, T)[0])
+        return {f"{prefix}loss": value} | record
+
+    def _finite(self, name: str, value: float) -> float:
+        if not math.isfinite(value):
+            after = f"after {self.optimizer.iterations} updates: try a smaller learning rate"
+            raise FloatingPointError(f"the {name} is {value} {after}, or clip the gradients")
+        return value
 
     # The best epoch
 
@@ -267,9 +282,7 @@ class Trainer:
             made. Nothing has been changed then.
         """
         mine = self.state()
-        if state.keys() != mine.keys():
-            raise ValueError(f"not the state of a run: expected {', '.join(mine)}")
-        theirs, ours = state["settings"], mine["settings"]
+        theirs, ours = (s.get("settings", {}) | {"state": ", ".join(s)} for s in (state, mine))
         for name in ours | theirs:
             one, other = (found.get(name, "no such setting") for found in (theirs, ours))
             if one != other:
@@ -293,23 +306,3 @@ class Trainer:
             self.restore(state)
         except ValueError as error:
             raise ValueError(f"{file}: {error}; name another file, or delete this one") from error
-
-
-def _examples(network: Network, whose: str, pair: Data) -> tuple[Array, Array]:
-    """Return inputs and targets as arrays that fit the network and each other."""
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise ValueError(f"{whose}data: expected a pair (X, T), got a {type(pair).__name__}")
-    lengths, shape = network.axes, np.shape(pair[1])
-    if len(shape) == 1:
-        remedy = f"of labels, datasets.one_hot(labels, {lengths['K']}) makes rows"
-        raise ValueError(f"{whose}T: expected a row for each example, got {shape}; {remedy}")
-    X = as_array(f"{whose}X", pair[0], "N D", lengths)
-    return X, as_array(f"{whose}T", pair[1], "N K", lengths)
-
-
-def _check_finite(name: str, value: float, optimizer: Optimizer) -> None:
-    if not math.isfinite(value):
-        remedy = "try a smaller learning rate, or gradients that are clipped"
-        raise FloatingPointError(
-            f"the {name} is {value} after {optimizer.iterations} updates: {remedy}"
-        )
