@@ -33,19 +33,13 @@ def test_mnist_is_the_stored_bytes_as_rows_from_0_to_1(digits, stored):
         np.testing.assert_array_equal(X, np.float32(pixels / 255), strict=True)
         np.testing.assert_array_equal(y, np.int64(stored[f"{part}_labels"]), strict=True)
         assert (X.min(), X.max()) == (0, 1)
-    train = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert np.bincount(digits.y_train).tolist() == train
-    test = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert np.bincount(digits.y_test).tolist() == test
+    counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert np.bincount(digits.y_test).tolist() == counts
 
 
-def test_book_text_is_plain_prose():
+def test_book_text_is_plain():
     text = datasets.book_text()
     assert (len(text), len(set(text)), text.isascii()) == (78_188, 77, True)
-
-
-def cut(path):
-    path.write_bytes(path.read_bytes()[:-1])
 
 
 def flip(path):
@@ -66,10 +60,8 @@ OTHER_SUM = "does not have the SHA-256 sum of the original"
     ("name", "damage", "message"),
     [
         ("BOOK_FILE", Path.unlink, "No such file"),
-        ("BOOK_FILE", cut, f"it {OTHER_SUM}"),
         ("BOOK_FILE", flip, f"it {OTHER_SUM}"),
         ("MNIST_FILE", Path.unlink, "cannot be read"),
-        ("MNIST_FILE", cut, "cannot be read"),
         ("MNIST_FILE", flip, "cannot be read"),
         ("MNIST_FILE", lambda path: npz.write(path, a=np.ones(1)), f"train_images {OTHER_SUM}"),
         ("MNIST_FILE", partial(change, test_labels=np.flip), f"test_labels {OTHER_SUM}"),
@@ -130,9 +122,9 @@ def test_what_is_no_idx_file_is_refused(tmp_path, data, reason):
         datasets.read_idx(tmp_path / "a")
 
 
-def image_set(folder, *arrays):
-    for name, array in zip(("images", "labels"), arrays, strict=True):
-        (folder / name).write_bytes(idx(array))
+def image_set(folder, images, labels):
+    (folder / "images").write_bytes(idx(images))
+    (folder / "labels").write_bytes(idx(labels))
     return datasets.image_set(folder / "images", folder / "labels")
 
 
@@ -145,15 +137,15 @@ def test_own_images_come_as_mnist_does(tmp_path, digits, stored):
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (("u1", 3), ("u1", 3), r"images: expected shape \(N, rows, columns\), got \(3,\)"),
-        (("i1", 3, 2, 2), ("u1", 3), "images: expected uint8, got int8"),
-        (("u1", 3, 2, 2), ("u1", 2), r"labels: expected shape \(3,\), got \(2,\)"),
-        (("u1", 3, 2, 2), ("f4", 3), "labels: expected integers, got float32"),
+        (np.uint8([1]), np.uint8([1]), r"images: expected shape \(N, rows, columns\), got \(1,\)"),
+        (np.int8([[[1]]]), np.uint8([1]), "images: expected uint8, got int8"),
+        (np.uint8([[[1]]]), np.uint8([1, 1]), r"labels: expected shape \(1,\), got \(2,\)"),
+        (np.uint8([[[1]]]), np.float32([1]), "labels: expected integers, got float32"),
     ],
 )
 def test_images_and_labels_belong_together(tmp_path, images, labels, message):
     with pytest.raises(ValueError, match=message):
-        image_set(tmp_path, *(np.ones(shape, dtype) for dtype, *shape in (images, labels)))
+        image_set(tmp_path, images, labels)
 
 
 @given(st.integers(1, 12), st.data())
