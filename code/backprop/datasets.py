@@ -67,7 +67,7 @@ def mnist() -> Mnist:
     with restore_hint(MNIST_FILE):
         arrays = npz.read(MNIST_FILE)
         for name, sha256 in MNIST_SHA256.items():
-            array = arrays.get(name, np.empty(0))
+            array = arrays.get(name, np.array([]))
             header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
             _check_sum(name, header + array.tobytes(), sha256)
     X_train, y_train, X_test, y_test = (arrays[name] for name in MNIST_SHA256)

@@ -17,9 +17,10 @@ EDGES = [(1, 2), (1, 3)]
 
 
 @pytest.fixture(autouse=True)
-def own_settings():
-    """Leave matplotlib as it was, with no figure open."""
+def style():
+    """Set the style, and leave matplotlib as it was, with no figure open."""
     with plt.rc_context():
+        plotting.use_style()
         yield
     plt.close("all")
 
@@ -34,7 +35,6 @@ def test_colours_are_readable_on_white():
 
 
 def test_style_is_set_for_the_figures_that_follow():
-    plotting.use_style()
     _, ax = plt.subplots()
     lines = [ax.plot([0, 1])[0] for _ in plotting.SERIES]
     assert [line.get_color() for line in lines] == list(plotting.SERIES)
@@ -72,10 +72,14 @@ def test_style_in_a_notebook_is_svg_without_a_date(monkeypatch):
 
 def drawn(figure):
     """Return what is written in a graph: from each text to its place, side and colour."""
+    found = {text.get_text(): text for text in figure.axes[0].texts if text.get_text()}
+    assert {text.get_va() for text in found.values()} == {"center"}
+    for name, text in found.items():  # names of nodes are told from what stands beside them
+        assert text.get_family() == (["sans-serif"] if name in "123" else ["monospace"])
+        assert text.get_weight() == ("bold" if name in "123" else "normal")
     return {
-        text.get_text(): (*np.round(text.get_position(), 12), text.get_ha(), text.get_color())
-        for text in figure.axes[0].texts
-        if text.get_text()
+        name: (*np.round(text.get_position(), 12), text.get_ha(), text.get_color())
+        for name, text in found.items()
     }
 
 
@@ -110,7 +114,7 @@ def test_edges_and_what_is_new(direction, x, y, tail, head, colour):
     assert written["second"] == (x, 0.92, "center", plotting.BACKWARD)
     assert written["alone"] == (x, y, "center", plotting.BACKWARD)
     edge, *nodes = figure.axes[0].lines
-    assert edge.get_xydata().tolist() == [[0, 1], [2, 0]]
+    assert (edge.get_xydata().tolist(), edge.get_color()) == ([[0, 1], [2, 0]], "#B5B5B5")
     assert [tuple(*node.get_xydata()) for node in nodes] == list(PLACES.values())
     assert [node.get_markerfacecolor() for node in nodes] == ["white", colour, "white"]
     rims = [plotting.MUTED, colour, plotting.MUTED]
@@ -127,6 +131,7 @@ def test_graph_has_the_size_of_its_positions_and_margins():
     np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [-1, 3, -0.25, 1.25])
     assert ax.get_position().bounds == (0, 0, 1, 1)
     assert not ax.axison
+    assert figure.get_layout_engine() is None
 
 
 @pytest.mark.parametrize(
@@ -166,5 +171,6 @@ def test_blank_images_are_blank_and_five_in_a_row(symmetric):
     image = figure.axes[5].images[0]
     assert image.to_rgba(image.get_array())[..., :3].min() > 0.95
     assert image.get_clim()[1] == 1
+    assert len(plotting.show_images(np.zeros((1, 4)), columns=1).axes) == 1
     with pytest.raises(ValueError, match="images: expected P² pixels in each row, got 5"):
         plotting.show_images(np.zeros((2, 5)), symmetric=symmetric)
