@@ -55,7 +55,9 @@ KINDS = {
     np.floating: "float32 or float64",
     np.float64: "float64",
     np.integer: "integers",
+    np.uint8: "uint8",
     np.bool_: "bool",
+    np.str_: "texts",
 }
 
 
@@ -180,7 +182,7 @@ def as_array(
     lengths : dict, optional
         What the letters stand for so far; those of this array are added.
     kind : type
-        ``np.floating``, ``np.float64``, ``np.integer`` or ``np.bool_``.
+        ``np.floating``, ``np.float64``, ``np.integer``, ``np.uint8``, ``np.bool_`` or ``np.str_``.
     rule : DType, optional
 
     Raises

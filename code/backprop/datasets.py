@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backprop import npz
-from backprop.contracts import Count, checked
+from backprop.contracts import Count, as_array, checked
 
 DATA = Path(__file__).parent / "data"
 MNIST_FILE = DATA / "mnist.npz"
@@ -27,7 +27,7 @@ MNIST_SHA256 = {
     "test_images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "test_labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-# What the third byte of an IDX file says about its numbers.
+# The third byte of an IDX file, after two zeros, tells the type of its numbers.
 IDX_DTYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 Labels = npt.NDArray[np.int64]
@@ -64,16 +64,12 @@ def mnist() -> Mnist:
     ValueError
         If the file is missing, damaged, or not the original data.
     """
-    try:
+    with restore_hint(MNIST_FILE):
         arrays = npz.read(MNIST_FILE)
-    except ValueError as error:
-        raise ValueError(restore_hint(MNIST_FILE, str(error))) from error
-    for name, digest in MNIST_SHA256.items():
-        array = arrays.get(name, np.empty(0))
-        header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-        if hashlib.sha256(header + array.tobytes()).hexdigest() != digest:
-            what = f"{name} does not have the SHA-256 sum of the original data"
-            raise ValueError(restore_hint(MNIST_FILE, what))
+        for name, sha256 in MNIST_SHA256.items():
+            array = arrays.get(name, np.array([]))
+            header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+            _check_sum(name, header + array.tobytes(), sha256)
     X_train, y_train, X_test, y_test = (arrays[name] for name in MNIST_SHA256)
     return Mnist(
         _as_rows(X_train), y_train.astype(np.int64), _as_rows(X_test), y_test.astype(np.int64)
@@ -94,22 +90,14 @@ def read_idx(file: str | Path) -> npt.NDArray[np.number]:
     try:
         data = Path(file).read_bytes()
         data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-    except (OSError, EOFError) as error:
-        raise ValueError(f"{file}: cannot be read ({error})") from error
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in IDX_DTYPES:
-        raise ValueError(
-            f"{file}: expected an IDX file, which begins with 0, 0, a type and the number of axes,"
-            f" got {list(data[:4])}"
-        )
-    begin = 4 + 4 * data[3]
-    dtype = np.dtype(IDX_DTYPES[data[2]])
-    shape = tuple(int.from_bytes(data[i : i + 4], "big") for i in range(4, begin, 4))
-    if len(data) != begin + dtype.itemsize * math.prod(shape):
-        raise ValueError(
-            f"{file}: expected {math.prod(shape)} numbers of {dtype.itemsize} bytes for the shape"
-            f" {shape} in its header, got {len(data) - begin} bytes"
-        )
-    return np.frombuffer(data, dtype, offset=begin).reshape(shape).astype(dtype.newbyteorder("="))
+        zeros, kind, axes = struct.unpack_from(">HBB", data)
+        if zeros or kind not in IDX_DTYPES:
+            raise ValueError(f"it begins with {data[:4]!r}")
+        shape = struct.unpack_from(f">{axes}I", data, 4)
+        numbers = np.frombuffer(data, IDX_DTYPES[kind], offset=4 + 4 * axes).reshape(shape)
+    except Exception as error:  # damaged archives and headers can raise almost anything
+        raise ValueError(f"{file}: expected an IDX file, which this is not ({error})") from error
+    return numbers.astype(numbers.dtype.newbyteorder("="))
 
 
 def image_set(images: str | Path, labels: str | Path) -> tuple[Images, Labels]:
@@ -130,16 +118,9 @@ def image_set(images: str | Path, labels: str | Path) -> tuple[Images, Labels]:
         If a file cannot be read, the images are no bytes with three axes, or there is not one label
         for each image.
     """
-    pixels, y = read_idx(images), read_idx(labels)
-    if pixels.dtype != np.uint8 or pixels.ndim != 3:
-        raise ValueError(
-            f"{images}: expected bytes of shape (N, rows, columns), got {pixels.dtype}"
-            f" {pixels.shape}; are images and labels swapped?"
-        )
-    if y.shape != pixels.shape[:1] or not np.issubdtype(y.dtype, np.integer):
-        raise ValueError(
-            f"{labels}: expected a label for each of {len(pixels)} images, got {y.dtype} {y.shape}"
-        )
+    lengths: dict[str, int] = {}
+    pixels = as_array(str(images), read_idx(images), "N rows columns", lengths, np.uint8)
+    y = as_array(str(labels), read_idx(labels), "N", lengths, np.integer)
     return _as_rows(pixels), y.astype(np.int64)
 
 
@@ -171,21 +152,26 @@ def contents(file: Path, sha256: str) -> bytes:
     ValueError
         If it is missing, cannot be read, or has another SHA-256 sum.
     """
-    try:
+    with restore_hint(file):
         data = file.read_bytes()
-    except OSError as error:
-        raise ValueError(restore_hint(file, f"it cannot be read ({error})")) from None
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise ValueError(restore_hint(file, "it does not have the SHA-256 sum of the original"))
+        _check_sum("it", data, sha256)
     return data
 
 
-def restore_hint(file: Path, what: str) -> str:
-    """Say what is wrong with a file of the package and how to get it back."""
-    return (
-        f"{file}: {what}. Restore the file: in a clone of the repository run "
-        f"`git checkout -- code/backprop/data/{file.name}`, elsewhere reinstall backprop-by-hand."
-    )
+def _check_sum(name: str, data: bytes, sha256: str) -> None:
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ValueError(f"{name} does not have the SHA-256 sum of the original")
+
+
+@contextmanager
+def restore_hint(file: Path) -> Iterator[None]:
+    """Add to whatever goes wrong with a file of the package how to get it back."""
+    command = f"git checkout -- code/backprop/data/{file.name}"
+    how = f"in a clone of the repository run `{command}`, elsewhere reinstall backprop-by-hand"
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file}: {error}. Restore the file: {how}.") from error
 
 
 @checked
@@ -205,10 +191,9 @@ def one_hot(
     -------
     ndarray, shape (N, K)
     """
-    if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(
-            f"labels: expected 0 to {classes - 1}, got {labels.min()} to {labels.max()}"
-        )
+    low, high = labels.min(), labels.max()
+    if low < 0 or high >= classes:
+        raise ValueError(f"labels: expected 0 to {classes - 1}, got {low} to {high}")
     rows: npt.NDArray[np.float64] = np.eye(classes)[labels]
     return rows
 

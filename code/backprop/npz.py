@@ -40,9 +40,8 @@ def read(file: str | Path) -> dict[str, Any]:
         If the file is missing, damaged, or no archive of arrays.
     """
     try:
-        if not zipfile.is_zipfile(file):  # NumPy would take it for a pickle
-            raise ValueError("there is no archive of arrays here")
-        with np.load(file) as saved:
+        # NumPy would take what is no archive for a pickle.
+        with zipfile.ZipFile(file), np.load(file) as saved:
             return {name: saved[name] for name in saved.files}
     except Exception as error:  # a damaged archive can raise almost anything
         raise ValueError(f"{file}: cannot be read ({error})") from error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from backprop.contracts import Array, Count, checked
+from backprop.contracts import Array, Count, as_array, checked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,8 +91,7 @@ def draw_graph(
     """
     import matplotlib.pyplot as plt
 
-    if not positions:
-        raise ValueError("positions: expected at least one node, got none")
+    corners = as_array("positions", np.array(list(positions.values()), float), "N 2")
     drawn = {*positions, *edges}
     for name in (*(n for edge in edges for n in edge), *new, *(forward or ()), *(backward or ())):
         if name not in drawn:
@@ -99,7 +99,6 @@ def draw_graph(
     strong = FORWARD if direction == "forward" else BACKWARD
     texts = [(forward or {}, FORWARD), (backward or {}, BACKWARD)]
     font: dict[str, Any] = {"family": "monospace", "fontsize": 9.5, "zorder": 4, "va": "center"}
-    corners = np.array(list(positions.values()))
     low, high = corners.min(axis=0) - margins, corners.max(axis=0) + margins
     figure = plt.figure(figsize=tuple(high - low), layout="none")
     ax = figure.add_axes((0, 0, 1, 1), xlim=(low[0], high[0]), ylim=(low[1], high[1]))
@@ -139,7 +138,7 @@ def draw_graph(
 @checked
 def show_images(
     images: Annotated[Array, "M P"],
-    titles: Sequence[str] | None = None,
+    titles: Annotated[npt.NDArray[np.str_], "M"] | None = None,
     columns: Count = 5,
     symmetric: bool = False,
 ) -> Figure:
@@ -149,7 +148,7 @@ def show_images(
     ----------
     images : array_like, shape (M, P²)
         One image in each row, its P × P pixels row by row.
-    titles : sequence of M str, optional
+    titles : array_like of str, shape (M,), optional
     columns : int
     symmetric : bool
         If true, the colours of positive and negative values meet at zero.
@@ -160,8 +159,6 @@ def show_images(
     side = int(np.sqrt(pixels))
     if side * side != pixels:
         raise ValueError(f"images: expected P² pixels in each row, got {pixels}")
-    if titles is not None and len(titles) != count:
-        raise ValueError(f"titles: expected one for each image, {count}, got {len(titles)}")
     rows = -(-count // columns)
     size = (5.4, 5.4 * rows / columns * 1.12)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)

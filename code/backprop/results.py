@@ -37,8 +37,6 @@ def digit_reader() -> Network:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
+    with restore_hint(file):
         results: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(restore_hint(file, f"it cannot be read ({error})")) from None
     return results

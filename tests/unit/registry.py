@@ -406,5 +406,6 @@ ROWS.append(
         tape=lambda tf, X, c, field, M: tf.reduce_sum(c * (X @ M.T)),
         draw=draw_warp,
         sizes=((),),
+        labels=("bilinear",),
     )
 )

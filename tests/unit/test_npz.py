@@ -10,7 +10,7 @@ from backprop import npz
 ARRAYS = {"a": np.ones((2, 3), np.float32), "b": np.array(["tanh", "relu"]), "c": np.array(1)}
 
 
-@pytest.mark.parametrize("name", ["model", "model.npz", "model.v2"])
+@pytest.mark.parametrize("name", ["model", "model.npz"])
 def test_arrays_come_back_from_a_file_of_just_that_name(tmp_path, name):
     npz.write(tmp_path / name, **{"a": np.zeros(100)})  # what was there before is gone
     npz.write(str(tmp_path / name), **ARRAYS)
@@ -21,22 +21,18 @@ def test_arrays_come_back_from_a_file_of_just_that_name(tmp_path, name):
         np.testing.assert_array_equal(found[key], array, strict=True)
 
 
-@pytest.mark.parametrize("broken", ["savez", "replace"])
-def test_who_is_stopped_while_writing_leaves_the_old_file_and_nothing_else(
-    tmp_path, monkeypatch, broken
-):
-    file = tmp_path / "model"
-    npz.write(file, **ARRAYS)
-    before = file.read_bytes()
-
+@pytest.mark.parametrize("broken", [(np, "savez"), (os, "replace")])
+def test_who_is_stopped_while_writing_leaves_the_old_file(tmp_path, monkeypatch, broken):
     def stop(target, *_, **__):
-        if broken == "savez":
+        if broken[0] is np:
             target.write(b"half of it")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(np if broken == "savez" else os, broken, stop)
+    npz.write(tmp_path / "model", **ARRAYS)
+    before = (tmp_path / "model").read_bytes()
+    monkeypatch.setattr(*broken, stop)
     with pytest.raises(KeyboardInterrupt):
-        npz.write(file, a=np.zeros(3))
+        npz.write(tmp_path / "model", a=np.zeros(3))
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("model", before)]
 
 
@@ -45,25 +41,20 @@ def test_a_folder_that_is_missing_gets_a_sentence(tmp_path):
         npz.write(tmp_path / "runs" / "model", **ARRAYS)
 
 
-def foreign_files(file):
-    """Write something else to a file, one after the other, and at last nothing."""
-    npz.write(file, **ARRAYS)
-    whole = file.read_bytes()
-    damaged = whole.replace("tanh".encode("utf-32-le"), "sinh".encode("utf-32-le"))
-    assert damaged != whole
-    for data in (b"", b"text", whole[:100], whole[:-100], damaged):
-        yield file.write_bytes(data)
-    with file.open("wb") as stream:
-        yield np.save(stream, np.ones(3))
-    yield np.savez(file, a=np.array(["tanh", None], object))  # pickled
-    yield file.unlink()
-    yield file.mkdir()
-
-
 def test_other_files_are_refused(tmp_path):
     file = tmp_path / "model.npz"
-    for _ in foreign_files(file):
-        with pytest.raises(ValueError, match=r"model\.npz: cannot be read \(.+\)"):
+
+    def refused(reason):
+        with pytest.raises(ValueError, match=rf"model\.npz: cannot be read \(.*{reason}"):
             npz.read(file)
-    with pytest.raises(ValueError, match=r"\(there is no archive of arrays here\)"):
-        npz.read(file)
+
+    refused("No such file")
+    npz.write(file, **ARRAYS)
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace("tanh".encode("utf-32-le"), "sinh".encode("utf-32-le")))
+    refused("Bad CRC-32")
+    for data in (b"", b"text", whole[:100], whole[:-100], b"\x93NUMPY"):
+        file.write_bytes(data)
+        refused("File is not a zip file")
+    np.savez(file, a=np.array(["tanh", None], object))
+    refused("allow_pickle=False")

@@ -17,80 +17,54 @@ EDGES = [(1, 2), (1, 3)]
 
 
 @pytest.fixture(autouse=True)
-def own_settings():
-    """Leave matplotlib as it was, with no figure open."""
+def style():
+    """Set the style, and leave matplotlib as it was, with no figure open."""
     with plt.rc_context():
+        plotting.use_style()
         yield
     plt.close("all")
-
-
-def luminance(colour):
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    return np.dot([0.2126, 0.7152, 0.0722], linear)
-
-
-def texts(figure):
-    """Return text -> colour of everything that is written in a figure."""
-    return {text.get_text(): text.get_color() for text in figure.axes[0].texts if text.get_text()}
-
-
-def arrows(figure):
-    """Return (tail, head, colour) of every arrow."""
-    return [
-        (tuple(a.xyann), tuple(a.xy), a.arrow_patch.get_edgecolor())
-        for a in figure.axes[0].texts
-        if getattr(a, "arrow_patch", None)
-    ]
 
 
 # Style
 
 
-@pytest.mark.parametrize("colour", [*plotting.SERIES, plotting.INK, plotting.MUTED])
-def test_colours_are_readable_on_white(colour):
-    assert 1.05 / (luminance(colour) + 0.05) >= 4.5
-
-
-def test_series_differ_in_colour_and_in_line_style():
-    assert len(set(plotting.SERIES)) == len(set(plotting.LINE_STYLES)) == len(plotting.SERIES)
+def test_colours_are_readable_on_white():
+    rgb = np.array([to_rgb(c) for c in (*plotting.SERIES, plotting.INK, plotting.MUTED)])
+    linear = np.where(rgb <= 0.03928, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    assert min(1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)) >= 4.5
 
 
 def test_style_is_set_for_the_figures_that_follow():
-    plotting.use_style()
     _, ax = plt.subplots()
     lines = [ax.plot([0, 1])[0] for _ in plotting.SERIES]
     assert [line.get_color() for line in lines] == list(plotting.SERIES)
+    assert len(set(plotting.SERIES)) == len(set(plotting.LINE_STYLES)) == len(plotting.SERIES)
     assert len({str(line.get_linestyle()) for line in lines[:4]}) == 4
-    assert not ax.spines["top"].get_visible()
-
-
-def test_same_figure_is_the_same_svg():
-    plotting.use_style()
-
-    def drawn():
-        file = io.BytesIO()
-        plotting.draw_graph(PLACES, EDGES, new=[2]).savefig(
-            file, format="svg", metadata={"Date": None}
-        )
-        return file.getvalue()
-
-    assert drawn() == drawn()
+    assert [ax.spines[side].get_visible() for side in ("top", "right", "left")] == [0, 0, 1]
+    same = io.BytesIO(), io.BytesIO()
+    for file in same:
+        figure = plotting.draw_graph(PLACES, EDGES, new=[2])
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    assert same[0].getvalue() == same[1].getvalue()
 
 
 def test_style_starts_no_shell_in_a_plain_program(tmp_path):
-    program = """
-import sys
-from backprop import plotting
-assert "matplotlib" not in sys.modules
-plotting.use_style()
-assert "matplotlib" in sys.modules
-import IPython
-plotting.use_style()
-assert IPython.get_ipython() is None
-"""
+    use = "from backprop import plotting; plotting.use_style(); import IPython"
+    program = f"{use}; plotting.use_style(); assert IPython.get_ipython() is None"
     environment = os.environ | {"IPYTHONDIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
     assert not list(tmp_path.iterdir())  # no history
+
+
+def test_style_in_a_notebook_is_svg_without_a_date(monkeypatch):
+    formats = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: "a shell")
+    monkeypatch.setattr(
+        "matplotlib_inline.backend_inline.set_matplotlib_formats",
+        lambda *names, **options: formats.append((names, options)),
+    )
+    plotting.use_style()
+    assert formats == [(("svg",), {"metadata": {"Date": None}, "bbox_inches": None})]
 
 
 def test_the_colours_of_forward_and_backward_mean_nothing_else():
@@ -153,121 +127,107 @@ def test_layers_without_their_texts_are_refused(counts):
 # Graphs
 
 
-def test_graph_writes_each_text_in_its_colour():
-    figure = plotting.draw_graph(
-        PLACES,
-        EDGES,
-        forward={1: "y 1.0", (1, 2): "0.5"},
-        backward={2: "slope\n-0.1", (1, 2): "0.25"},
-        left=[1],
-    )
-    written = texts(figure)
-    assert written["y 1.0"] == written["0.5"] == plotting.FORWARD
-    assert written["slope\n-0.1"] == written["0.25"] == plotting.BACKWARD
-    assert {"1", "2", "3"} <= written.keys()
+def drawn(figure):
+    """Return what is written in a graph: from each text to its place, side and colour."""
+    found = {text.get_text(): text for text in figure.axes[0].texts if text.get_text()}
+    assert {text.get_va() for text in found.values()} == {"center"}
+    for name, text in found.items():  # names of nodes are told from what stands beside them
+        assert text.get_family() == (["sans-serif"] if name in "123" else ["monospace"])
+        assert text.get_weight() == ("bold" if name in "123" else "normal")
+    return {
+        name: (*np.round(text.get_position(), 12), text.get_ha(), text.get_color())
+        for name, text in found.items()
+    }
+
+
+def test_texts_of_nodes():
+    forward, backward = {1: "left", 2: "right"}, {1: "far left", 2: "two\nlines"}
+    figure = plotting.draw_graph(PLACES, [], forward, backward, new=[2], left=[1])
+    # In the direction of reading values come before slopes; the nearer text is 0.3 inches away, and
+    # the farther one leaves 0.08 inches for each character of the longest line, and 0.1 more.
+    assert drawn(figure) == {
+        "1": (0, 1, "center", plotting.INK),
+        "2": (2, 1, "center", "white"),
+        "3": (2, 0, "center", plotting.INK),
+        "left": (-0.3 - 8 * 0.08 - 0.1, 1, "right", plotting.FORWARD),
+        "far left": (-0.3, 1, "right", plotting.BACKWARD),
+        "right": (2.3, 1, "left", plotting.FORWARD),
+        "two\nlines": (2.3 + 5 * 0.08 + 0.1, 1, "left", plotting.BACKWARD),
+    }
 
 
 @pytest.mark.parametrize(
-    ("direction", "tail", "head", "colour"),
-    [("forward", 1, 2, plotting.FORWARD), ("backward", 2, 1, plotting.BACKWARD)],
+    ("direction", "x", "y", "tail", "head", "colour"),
+    [
+        ("forward", 0.68, 0.66, 1, 2, plotting.FORWARD),
+        ("backward", 1.32, 0.34, 2, 1, plotting.BACKWARD),
+    ],
 )
-def test_new_edge_is_an_arrow_in_the_direction_of_the_walk(direction, tail, head, colour):
-    figure = plotting.draw_graph(PLACES, EDGES, new=[(1, 2)], direction=direction)
-    ((start, end, edge_colour),) = arrows(figure)
-    assert (start, end) == (PLACES[tail], PLACES[head])
-    assert to_rgb(edge_colour) == to_rgb(colour)
-
-
-def test_new_node_is_filled():
-    figure = plotting.draw_graph(PLACES, EDGES, new=[2])
-    nodes = {
-        (float(line.get_xdata()[0]), float(line.get_ydata()[0])): line.get_markerfacecolor()
-        for line in figure.axes[0].lines
-        if line.get_marker() == "o"
-    }
-    assert {place: colour for place, colour in nodes.items() if colour != "white"} == {
-        PLACES[2]: plotting.FORWARD
-    }
-
-
-@pytest.mark.parametrize(("direction", "share"), [("forward", 0.34), ("backward", 0.66)])
-def test_texts_of_an_edge_stand_near_its_tail_the_second_below_the_first(direction, share):
-    figure = plotting.draw_graph(
-        PLACES, EDGES, {(1, 2): "first"}, {(1, 2): "second", (1, 3): "alone"}, direction=direction
-    )
-    at = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
-    np.testing.assert_allclose(at["first"], (2 * share, 1.08))
-    np.testing.assert_allclose(at["second"], (2 * share, 0.92))
-    np.testing.assert_allclose(at["alone"], (2 * share, 1 - share))
-
-
-def test_texts_stand_on_the_side_that_was_asked_for():
-    forward, backward = {1: "left", 2: "right"}, {1: "far left", 2: "far right"}
-    figure = plotting.draw_graph(PLACES, [], forward, backward, left=[1])
-    drawn = {text.get_text(): text for text in figure.axes[0].texts}
-    x = {name: text.get_position()[0] for name, text in drawn.items()}
-    # In the direction of reading values come before slopes; the nearer text is 0.3 inches away, and
-    # leaves 0.08 inches for each of its characters.
-    np.testing.assert_allclose([x["left"], x["far left"]], [-0.3 - 0.1 - 8 * 0.08, -0.3])
-    np.testing.assert_allclose([x["right"], x["far right"]], [2.3, 2.3 + 0.1 + 5 * 0.08])
-    assert [drawn[name].get_ha() for name in ("left", "right")] == ["right", "left"]
+def test_edges_and_what_is_new(direction, x, y, tail, head, colour):
+    texts = {(1, 2): "first"}, {(1, 2): "second", (1, 3): "alone"}
+    figure = plotting.draw_graph(PLACES, EDGES, *texts, new=[2, (1, 2)], direction=direction)
+    written = drawn(figure)  # near the edge's tail, the second text below the first
+    assert written["first"] == (x, 1.08, "center", plotting.FORWARD)
+    assert written["second"] == (x, 0.92, "center", plotting.BACKWARD)
+    assert written["alone"] == (x, y, "center", plotting.BACKWARD)
+    edge, *nodes = figure.axes[0].lines
+    assert (edge.get_xydata().tolist(), edge.get_color()) == ([[0, 1], [2, 0]], "#B5B5B5")
+    assert [tuple(*node.get_xydata()) for node in nodes] == list(PLACES.values())
+    assert [node.get_markerfacecolor() for node in nodes] == ["white", colour, "white"]
+    rims = [plotting.MUTED, colour, plotting.MUTED]
+    assert [node.get_markeredgecolor() for node in nodes] == rims
+    (arrow,) = (a for a in figure.axes[0].texts if hasattr(a, "arrow_patch"))
+    assert (tuple(arrow.xyann), tuple(arrow.xy)) == (PLACES[tail], PLACES[head])
+    assert to_rgb(arrow.arrow_patch.get_edgecolor()) == to_rgb(colour)
 
 
 def test_graph_has_the_size_of_its_positions_and_margins():
-    figure = plotting.draw_graph(PLACES, EDGES, margins=(1.0, 0.5))
-    np.testing.assert_allclose(figure.get_size_inches(), [2 + 2, 1 + 1])
+    figure = plotting.draw_graph(PLACES, EDGES, margins=(1.0, 0.25))
+    (ax,) = figure.axes
+    np.testing.assert_allclose(figure.get_size_inches(), [4, 1.5])
+    np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [-1, 3, -0.25, 1.25])
+    assert ax.get_position().bounds == (0, 0, 1, 1)
+    assert not ax.axison
+    assert figure.get_layout_engine() is None
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"edges": [(1, "x")]}, {"forward": {"x": ""}}, {"backward": {"x": ""}}, {"new": ["x"]}],
+)
+def test_bad_graphs_are_refused(bad):
+    with pytest.raises(ValueError, match=r"expected nodes in positions and edges in .*, got 'x'"):
+        plotting.draw_graph(PLACES, **{"edges": EDGES} | bad)
+    with pytest.raises(ValueError, match=r"positions: expected shape \(N, 2\), got \(0,\)"):
+        plotting.draw_graph({}, **{"edges": EDGES} | bad)
 
 
 # Images
 
 
-@pytest.mark.parametrize("symmetric", [False, True])
-def test_images_are_shown_row_by_row_in_order(symmetric):
-    images = np.arange(3 * 4.0).reshape(3, 4)
+@pytest.mark.parametrize(
+    ("symmetric", "lowest", "colours"), [(False, 0, "gray_r"), (True, -11, "PRGn")]
+)
+def test_images_are_shown_row_by_row_in_order_on_one_scale(symmetric, lowest, colours):
+    images = -np.arange(3 * 4.0).reshape(3, 4)
     figure = plotting.show_images(images, ["a", "b", "c"], columns=2, symmetric=symmetric)
-    assert len(figure.axes) == 4
+    np.testing.assert_allclose(figure.get_size_inches(), [5.4, 5.4 * 1.12])
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
     assert [len(ax.images) for ax in figure.axes] == [1, 1, 1, 0]
+    assert not any(ax.axison for ax in figure.axes)
     for ax, image in zip(figure.axes, images, strict=False):
-        np.testing.assert_array_equal(ax.images[0].get_array(), image.reshape(2, 2))
+        (shown,) = ax.images
+        np.testing.assert_array_equal(shown.get_array(), image.reshape(2, 2))
+        assert (shown.get_clim(), shown.get_cmap().name) == ((lowest, 11), colours)
 
 
-@pytest.mark.parametrize(("symmetric", "limits"), [(False, (0, 3)), (True, (-3, 3))])
-def test_all_images_share_one_scale(symmetric, limits):
-    images = np.array([[0, 1, 2, -3.0], [0, 0.5, 0, 0]])
-    figure = plotting.show_images(images, columns=2, symmetric=symmetric)
-    assert [ax.images[0].get_clim() for ax in figure.axes] == [limits, limits]
-
-
-@pytest.mark.parametrize(("symmetric", "cmap"), [(False, "gray_r"), (True, "PRGn")])
-def test_blank_images_are_blank(symmetric, cmap):
-    (ax,) = plotting.show_images(np.zeros((1, 4)), columns=1, symmetric=symmetric).axes
-    image = ax.images[0]
-    assert image.get_cmap().name == cmap
-    red, green, blue, _ = image.to_rgba(image.get_array())[0, 0]
-    assert min(red, green, blue) > 0.95
-
-
-def test_rows_of_pixels_that_are_no_square_are_refused():
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_blank_images_are_blank_and_five_in_a_row(symmetric):
+    figure = plotting.show_images(np.zeros((6, 4)), symmetric=symmetric)
+    assert len(figure.axes) == 10
+    image = figure.axes[5].images[0]
+    assert image.to_rgba(image.get_array())[..., :3].min() > 0.95
+    assert image.get_clim()[1] == 1
+    assert len(plotting.show_images(np.zeros((1, 4)), columns=1).axes) == 1
     with pytest.raises(ValueError, match="images: expected P² pixels in each row, got 5"):
-        plotting.show_images(np.ones((2, 5)))
-
-
-def test_titles_are_one_for_each_image():
-    with pytest.raises(ValueError, match="titles: expected one for each image, 2, got 1"):
-        plotting.show_images(np.ones((2, 4)), ["one"])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (({}, []), "positions: expected at least one node, got none"),
-        (({"a": (0, 0)}, [("a", "b")]), "got 'b'"),
-        (({"a": (0, 0)}, [], {"c": "text"}), "got 'c'"),
-        (({"a": (0, 0)}, [], {}, {"d": "text"}), "got 'd'"),
-        (({"a": (0, 0)}, [], {}, {}, ["e"]), "got 'e'"),
-    ],
-)
-def test_bad_graphs_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        plotting.draw_graph(*arguments)
+        plotting.show_images(np.zeros((2, 5)), symmetric=symmetric)
