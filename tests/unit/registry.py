@@ -1,18 +1,10 @@
 """Whatever in the package has a gradient, one entry each; test_gradients.py checks all of them.
 
 A new loss, layer or regularizer gets its checks (by hand, by TensorFlow's tape, by central
-differences, by the complex step, by autodiff in both modes, in float32) by one entry in a list::
-
-    loss(
-        "log_cosh",
-        formula=lambda y, t: np.mean(np.log(np.cosh(y - t))),
-        tape=lambda tf, y, t: tf.reduce_mean(tf.math.log(tf.cosh(y - t))),
-        labels=("log-cosh", "log-cosh-gradient"),
-    )
-
-or, since that is short for it, by a `Differentiable` whose `by_hand` returns a number and its
-gradients in the first arguments. What returns an array gets one more argument c, of its shape: the
-number is then ``sum(c * array)``, and the gradient in c is the array itself.
+differences, by the complex step, by autodiff in both modes, in float32) by one entry in a list:
+``loss(name, formula, tape, labels=...)``, for example, or a `Differentiable`. What returns an array
+gets one more argument c, of its shape: the number is then ``sum(c * array)``, and the gradient in c
+is the array itself.
 """
 
 from collections.abc import Callable
@@ -30,40 +22,23 @@ SIDE = augmentation.SIDE
 
 @dataclass(frozen=True)
 class Differentiable:
-    """A number that depends on arrays, and its gradients.
+    """A number that depends on arrays, and its gradients."""
 
-    Attributes
-    ----------
-    name : str
-        Starts with the name of what is checked.
-    by_hand : callable
-        Takes the arguments, returns the number and its gradients in the first of them, which are
-        those that it is differentiated in; or one gradient.
-    formula : callable
-        The same number in NumPy, independent of the package, in operations that autodiff follows.
-    tape : callable
-        The same number in TensorFlow; its first argument is the module ``tf``.
-    draw : callable
-        Takes a generator and sizes, returns the arguments, in float64 and away from kinks.
-    sizes : sequence of tuples
-        For `draw`. Some are all different, so that no axis can be taken for another, some equal.
-    analytic : bool
-        Whether complex numbers can go through the formula.
-    examples : sequence of int
-        The arguments with one row for each example, if the number is a mean over examples.
-    labels : sequence of str
-        Those of the equations that the entry tests.
-    """
-
-    name: str
+    name: str  # starts with the name of what is checked
+    # Takes the arguments, returns the number and its gradients in the first of them, which are
+    # those that it is differentiated in; or one gradient.
     by_hand: Callable[..., Any]
+    # The same number, independent of the package, in operations that autodiff follows; and in
+    # TensorFlow, where the first argument is the module ``tf``.
     formula: Callable[..., Any]
     tape: Callable[..., Any]
+    # Takes a generator and sizes, returns the arguments, in float64 and away from kinks. Some sizes
+    # are all different, so that no axis can be taken for another, some equal.
     draw: Callable[..., list]
     sizes: tuple = ((4, 3, 2), (3, 3, 3), (1, 1, 1))
-    analytic: bool = True
-    examples: tuple = ()
-    labels: tuple = ()
+    analytic: bool = True  # whether complex numbers can go through the formula
+    examples: tuple = ()  # the arguments with a row for each example, if it is a mean over examples
+    labels: tuple = ()  # those of the equations that the entry tests
 
 
 def away(rng, shape):
@@ -149,23 +124,48 @@ def loss(name, formula, tape=None, by_hand=None, least=1, **options):
     )
 
 
-LOSSES = {
-    "mean_squared_error": lambda y, t: np.mean((y - t) ** 2),
-    "half_squared_error": lambda y, t: np.sum((y - t) ** 2) / (2 * y.shape[0]),
-    "mean_absolute_error": lambda y, t: np.mean(abs(y - t)),
-    "huber": huber,
-    "sigmoid_cross_entropy": lambda z, t: np.mean(np.log(1 + np.exp(z)) - z * t),
-    "softmax_cross_entropy": lambda z, t: (
-        np.sum(np.log(np.sum(np.exp(z), axis=1))) - np.sum(z * t)
-    ) / z.shape[0],
-}  # fmt: skip
-KINKS = ("mean_absolute_error", "huber")
+def sigmoid_cross_entropy(z, t):
+    p = 1 / (1 + np.exp(-z))
+    return -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
 
-ROWS += [
-    *(
-        loss(name, f, analytic=name not in KINKS, least=2 if name.startswith("softmax") else 1)
-        for name, f in LOSSES.items()
+
+def softmax_cross_entropy(z, t):
+    p = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
+    return -np.sum(t * np.log(p)) / z.shape[0]
+
+
+LOSSES = [
+    loss(
+        "mean_squared_error",
+        lambda y, t: np.mean((y - t) ** 2),
+        labels=("mean-squared-error", "mean-squared-error-gradient"),
     ),
+    loss(
+        "half_squared_error",
+        lambda y, t: np.sum((y - t) ** 2) / (2 * y.shape[0]),
+        labels=("half-squared-error", "half-squared-error-gradient"),
+    ),
+    loss(
+        "mean_absolute_error",
+        lambda y, t: np.mean(abs(y - t)),
+        analytic=False,
+        labels=("mean-absolute-error", "mean-absolute-error-gradient"),
+    ),
+    loss("huber", huber, analytic=False, labels=("huber", "huber-gradient")),
+    loss(
+        "sigmoid_cross_entropy",
+        sigmoid_cross_entropy,
+        labels=("sigmoid-cross-entropy", "sigmoid-cross-entropy-gradient"),
+    ),
+    loss(
+        "softmax_cross_entropy",
+        softmax_cross_entropy,
+        least=2,
+        labels=("softmax-cross-entropy", "softmax-cross-entropy-gradient"),
+    ),
+]
+ROWS += [
+    *LOSSES,
     loss(
         "huber, threshold 0.5",
         lambda y, t: huber(y, t, 0.5),
@@ -175,7 +175,7 @@ ROWS += [
     ),
     loss(
         "softmax_cross_entropy_inplace",
-        LOSSES["softmax_cross_entropy"],
+        softmax_cross_entropy,
         lambda tf, z, t: twin().LOSSES["softmax_cross_entropy"](z, t),
         lambda z, t: fast.softmax_cross_entropy_inplace(z.copy(), t),
         least=2,
@@ -194,6 +194,7 @@ def dense_by_hand(X, W, b, c):
 def multilayer(names, loss_name, masked=False, sizes=None, N=5, kind="Network", loss=None):
     """Return the entry of a network: its arguments are the parameters, X, targets, masks."""
     split, loss = 2 * len(names), loss or getattr(losses, loss_name)
+    (of_loss,) = (row for row in LOSSES if row.name == loss_name)
 
     def by_hand(*arguments):
         net = (fast.FastNetwork if kind == "FastNetwork" else network.Network)(
@@ -206,7 +207,7 @@ def multilayer(names, loss_name, masked=False, sizes=None, N=5, kind="Network", 
         outputs = net.forward(X, masks or None)
         return value, [*gradients, net.backward(outputs, loss(outputs[-1], T)[1], masks or None)[1]]
 
-    def formula(*arguments, f=ACTIVATIONS, of_output=LOSSES[loss_name]):
+    def formula(*arguments, f=ACTIVATIONS, of_output=of_loss.formula):
         A, T, *masks = arguments[split:]
         for i, name in enumerate(names):
             W, b = arguments[2 * i : 2 * i + 2]
@@ -226,7 +227,7 @@ def multilayer(names, loss_name, masked=False, sizes=None, N=5, kind="Network", 
         lambda tf, *a: formula(*a, f=twin().ACTIVATIONS, of_output=twin().LOSSES[loss_name]),
         draw,
         sizes=((),),
-        analytic="relu" not in names and loss_name not in KINKS,
+        analytic="relu" not in names and of_loss.analytic,
         examples=tuple(range(split, split + 2 + len(names))),
     )
 
@@ -245,7 +246,7 @@ ROWS += [
         for name in ACTIVATIONS
         for depth in (1, 2, 3)
     ),
-    *(multilayer(["tanh", "identity"], name) for name in LOSSES),
+    *(multilayer(["tanh", "identity"], row.name) for row in LOSSES),
     multilayer(["relu", "tanh", "sigmoid"], "huber", masked=True),
     multilayer(["sigmoid", "relu", "identity"], "softmax_cross_entropy", masked=True),
     multilayer(["tanh", "sigmoid"], "mean_squared_error", True, [3, 3, 3], N=3),
