@@ -16,8 +16,7 @@ import numpy as np
 from smooth import masked_case
 
 from backprop import activations, augmentation, fast, losses, network, recurrent, regularization
-
-SIDE = augmentation.SIDE
+from backprop.augmentation import SIDE
 
 
 @dataclass(frozen=True)
@@ -25,11 +24,9 @@ class Differentiable:
     """A number that depends on arrays, and its gradients."""
 
     name: str  # starts with the name of what is checked
-    # Takes the arguments, returns the number and its gradients in the first of them, which are
-    # those that it is differentiated in; or one gradient.
+    # Takes the arguments; returns the number and its gradients in the first of them, or its one.
     by_hand: Callable[..., Any]
-    # The same number, independent of the package, in operations that autodiff follows; and in
-    # TensorFlow, where the first argument is the module ``tf``.
+    # The same number, independent of the package: autodiff follows it; and in TensorFlow, given tf.
     formula: Callable[..., Any]
     tape: Callable[..., Any]
     # Takes a generator and sizes, returns the arguments, in float64 and away from kinks. Some sizes
@@ -47,8 +44,7 @@ def away(rng, shape):
 
 
 def twin():
-    """Return the package's TensorFlow side, which needs TensorFlow."""
-    return import_module("backprop.tensorflow_twin")
+    return import_module("backprop.tensorflow_twin")  # which needs TensorFlow
 
 
 # Activations
@@ -101,9 +97,9 @@ ROWS = [
 # Losses
 
 
-def huber(y, t, threshold=1.0):
+def huber(y, t):
     error = abs(y - t)
-    clipped = np.minimum(error, threshold)
+    clipped = np.minimum(error, 1)
     return np.mean(clipped * (error - clipped / 2))
 
 
@@ -167,13 +163,6 @@ LOSSES = [
 ROWS += [
     *LOSSES,
     loss(
-        "huber, threshold 0.5",
-        lambda y, t: huber(y, t, 0.5),
-        lambda tf, y, t: tf.reduce_mean(tf.keras.losses.huber(t, y, 0.5)),
-        lambda y, t: losses.huber(y, t, 0.5),
-        analytic=False,
-    ),
-    loss(
         "softmax_cross_entropy_inplace",
         softmax_cross_entropy,
         lambda tf, z, t: twin().LOSSES["softmax_cross_entropy"](z, t),
@@ -191,21 +180,19 @@ def dense_by_hand(X, W, b, c):
     return float(np.sum(c * Z)), [dX, dW, db, Z]
 
 
-def multilayer(names, loss_name, masked=False, sizes=None, N=5, kind="Network", loss=None):
+def multilayer(names, loss_name, masked=False, sizes=None, N=5, fast_one=False):
     """Return the entry of a network: its arguments are the parameters, X, targets, masks."""
-    split, loss = 2 * len(names), loss or getattr(losses, loss_name)
+    split, kind = 2 * len(names), fast.FastNetwork if fast_one else network.Network
+    loss = getattr(*(fast, f"{loss_name}_inplace") if fast_one else (losses, loss_name))
     (of_loss,) = (row for row in LOSSES if row.name == loss_name)
 
     def by_hand(*arguments):
-        net = (fast.FastNetwork if kind == "FastNetwork" else network.Network)(
-            arguments[:split], names
-        )
-        X, T, *masks = arguments[split:]
+        net, (X, T, *masks) = kind(arguments[:split], names), arguments[split:]
         value, gradients = net.loss_and_gradients(loss, X, T, masks or None)
-        if kind == "FastNetwork":
-            return value, gradients
-        outputs = net.forward(X, masks or None)
-        return value, [*gradients, net.backward(outputs, loss(outputs[-1], T)[1], masks or None)[1]]
+        if not fast_one:
+            outputs = net.forward(X, masks or None)
+            gradients.append(net.backward(outputs, loss(outputs[-1], T)[1], masks or None)[1])
+        return value, gradients
 
     def formula(*arguments, f=ACTIVATIONS, of_output=of_loss.formula):
         A, T, *masks = arguments[split:]
@@ -216,12 +203,12 @@ def multilayer(names, loss_name, masked=False, sizes=None, N=5, kind="Network", 
 
     def draw(rng):
         net, X, T, masks = masked_case(names, 0.4 if masked else 0, sizes, N)
-        if kind == "FastNetwork":
+        if fast_one:
             X[:, [1, 3]] = 0  # inputs that it leaves out
         return [*net.parameters, X, T, *masks[: masked * len(names)]]
 
     return Differentiable(
-        f"{kind}, {'-'.join(names)}, {loss_name}{', masks' * masked}{f', {sizes}' * bool(sizes)}",
+        f"{kind.__name__}, {'-'.join(names)}, {loss_name}, {masked=}, {sizes=}",
         by_hand,
         formula,
         lambda tf, *a: formula(*a, f=twin().ACTIVATIONS, of_output=twin().LOSSES[loss_name]),
@@ -252,13 +239,7 @@ ROWS += [
     multilayer(["tanh", "sigmoid"], "mean_squared_error", True, [3, 3, 3], N=3),
     multilayer(["tanh", "sigmoid"], "mean_squared_error", True, [1, 1, 1], N=1),
     *(
-        multilayer(
-            ["relu", "relu", "identity"],
-            "softmax_cross_entropy",
-            masked,
-            kind="FastNetwork",
-            loss=fast.softmax_cross_entropy_inplace,
-        )
+        multilayer(["relu", "relu", "identity"], "softmax_cross_entropy", masked, fast_one=True)
         for masked in (False, True)
     ),
 ]
@@ -266,23 +247,23 @@ ROWS += [
 # Regularizers: kernels of two axes and more, and biases, which are free
 
 
+SHAPES = [(4, 3), (3,), (3, 2), (2,), (2, 3, 2), (1, 2, 1, 3)]
+
+
 def penalty(name, of_weights, **options):
+    def formula(*parameters, total=np.sum):
+        return 0.3 * sum(total(of_weights(p)) * (len(p.shape) > 1) for p in parameters)
+
     return Differentiable(
         name,
         by_hand=lambda *parameters: getattr(regularization, name)(parameters, 0.3),
-        formula=lambda *parameters: 0.3 * sum(
-            np.sum(of_weights(p)) for p in parameters if len(p.shape) > 1
-        ),
-        tape=lambda tf, *parameters: sum(
-            0.3 * tf.reduce_sum(of_weights(p)) * (len(p.shape) > 1) for p in parameters
-        ),
-        draw=lambda rng: [
-            away(rng, shape) for shape in [(4, 3), (3,), (3, 2), (2,), (2, 3, 2), (1, 2, 1, 3)]
-        ],
+        formula=formula,
+        tape=lambda tf, *parameters: formula(*parameters, total=tf.reduce_sum),
+        draw=lambda rng: [away(rng, shape) for shape in SHAPES],
         sizes=((),),
         analytic=name == "l2",
         **options,
-    )  # fmt: skip
+    )
 
 
 ROWS += [
@@ -322,8 +303,7 @@ def through_time(kind, xp, total):
             pairs = zip(after(X[t], state, Wx, Wh, b), state, strict=True)
             state = [m * new + (1 - m) * old for new, old in pairs]
             value = value + total(c_outputs[t] * state[0])
-        last = rest[states + 1 : -1]
-        return value + sum(total(c * s) for c, s in zip(last, state, strict=True))
+        return value + sum(total(c * s) for c, s in zip(rest[states + 1 : -1], state, strict=True))
 
     return f
 
@@ -339,27 +319,18 @@ def recurrent_layer(kind, mask="no mask"):
         cell = layer([Wx, Wh, b])
         cache = cell.forward(X, state, steps)
         gradients, dX, d_state = cell.backward(cache, c_outputs, last)
-        value = np.sum(c_outputs * cache.outputs)
-        value += sum(np.sum(c * s[-1]) for c, s in zip(last, cache.states, strict=True))
-        return float(value), [*gradients, dX, *d_state]
+        ends = sum(np.sum(c * s[-1]) for c, s in zip(last, cache.states, strict=True))
+        return float(np.sum(c_outputs * cache.outputs) + ends), [*gradients, dX, *d_state]
 
     def draw(rng, T, N, D, H):
-        width, states = layer.gate_count * H, layer.state_count
-        shapes = [(D, width), (H, width), (width,)]
+        width, states = layer.gate_count * H, [(N, H)] * layer.state_count
+        shapes = [(D, width), (H, width), (width,), (T, N, D), *states, (T, N, H), *states]
         masks = {
             "no mask": np.ones((T, N), bool),
             "ends": np.arange(T)[:, np.newaxis] < rng.integers(0, T + 1, N),
             "holes": rng.random((T, N)) < 0.6,
         }
-        state, last = rng.normal(size=(2, states, N, H))
-        return [
-            *(rng.normal(0, 0.5, shape) for shape in shapes),
-            rng.normal(size=(T, N, D)),
-            *state,
-            rng.normal(size=(T, N, H)),
-            *last,
-            masks[mask],
-        ]
+        return [*(rng.normal(0, 0.7, shape) for shape in shapes), masks[mask]]
 
     return Differentiable(
         f"{kind}, {mask}",
