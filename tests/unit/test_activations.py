@@ -1,6 +1,5 @@
 """Activations: numbers of the book, kinks, extremes. The registry holds their derivatives."""
 
-import math
 from inspect import unwrap
 
 import numpy as np
@@ -18,7 +17,6 @@ logits = array_shapes(min_dims=2, max_dims=2, max_side=6).flatmap(
 
 
 def test_the_table_pairs_each_function_with_its_derivative():
-    assert list(ACTIVATIONS) == ["identity", "sigmoid", "tanh", "relu"]
     for name, (function, derivative) in ACTIVATIONS.items():
         assert function is unwrap(getattr(activations, name))
         assert derivative is unwrap(getattr(activations, f"{name}_derivative"))
@@ -27,14 +25,9 @@ def test_the_table_pairs_each_function_with_its_derivative():
 @pytest.mark.equation("relu-derivative")
 def test_relu_derivative_is_its_formula():
     a = relu([-2.0, -1e-300, 0.0, 1e-300, 3.0])
-    assert a.tolist() == [0, 0, 0, 1e-300, 3]
     # Taken with >= it would be 1 everywhere: no output of a ReLU is negative.
-    assert relu_derivative(a).tolist() == [0, 0, 0, 1, 1]
-
-
-def test_numbers_in_the_book():
-    np.testing.assert_allclose(sigmoid([0.6, -0.1]), [0.64565631, 0.47502081], atol=5e-9)
-    np.testing.assert_allclose(softmax([[2.0, 1.0, 0.0]]), [[0.6652, 0.2447, 0.0900]], atol=5e-5)
+    slopes = relu_derivative(a)
+    assert (slopes.tolist(), slopes.dtype) == ([0, 0, 0, 1, 1], float)
 
 
 @given(logits, st.floats(-1e4, 1e4))
@@ -55,5 +48,12 @@ def test_extremes_have_their_digits_and_do_not_overflow(size):
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         for f, limits in ((sigmoid, [[1, 0]]), (softmax, [[1, 0]]), (tanh, [[1, -1]])):
             np.testing.assert_allclose(f(far), limits, atol=1e-17)
-        assert sigmoid(-size) == pytest.approx(math.exp(-size), rel=1e-12)
-    assert sigmoid(np.float32(-80)) == pytest.approx(math.exp(-80), rel=1e-5)
+        assert sigmoid(-size) == pytest.approx(np.exp(-size), rel=1e-12)
+    np.testing.assert_allclose(sigmoid([0.6, -0.1]), [0.64565631, 0.47502081], atol=5e-9)
+    assert sigmoid(np.float32(-80)) == pytest.approx(np.exp(-80), rel=1e-5)
+
+
+@pytest.mark.parametrize(("f", "z"), [(sigmoid, np.uint8(2)), (softmax, [1.0, 2.0])])
+def test_what_is_refused(f, z):
+    with pytest.raises(ValueError, match=r"^z: expected (float32 or float64|shape \(N, K\)), got"):
+        f(z)

@@ -14,6 +14,8 @@ def test_accuracy_is_a_share():
     assert (type(share), share) == (float, 0.75)
     with pytest.raises(ValueError, match=r"^outputs: expected a column for each .*, got \(4, 1\)$"):
         accuracy(np.ones((4, 1)), np.ones((4, 1)))
+    with pytest.raises(ValueError, match=r"^T: expected shape \(4, 3\), got \(4, 2\)$"):
+        accuracy(np.ones((4, 3)), np.ones((4, 2)))
 
 
 @pytest.mark.equation("accuracy-deviation")

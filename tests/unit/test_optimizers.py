@@ -126,9 +126,6 @@ def arrays_of(optimizer):
     return [a for slots in optimizer.state for a in slots.values()]
 
 
-# Laws
-
-
 def test_no_optimizer_is_left_out():
     base = optimizers.Optimizer
     classes = {c for _, c in inspect.getmembers(optimizers, inspect.isclass) if issubclass(c, base)}
@@ -140,7 +137,7 @@ def test_no_optimizer_is_left_out():
 @every_optimizer
 def test_3000_updates_are_the_formula(entry):
     parameters, gradients = problem(3000)
-    start, rates = copy.deepcopy(parameters), [RATE * (1 + t % 3) for t in range(3000)]
+    start, rates = copy.deepcopy(parameters), [RATE * (t % 3) for t in range(3000)]
     optimizer = entry.make(rates.__getitem__, **entry.dyadic)
     assert (optimizer.iterations, optimizer.state) == (0, [])
     with np.errstate(all="raise"):
@@ -385,19 +382,20 @@ def test_a_schedule_must_return_a_rate(rate):
     optimizer = Momentum()
     optimizer.step([B.copy()], [B])
     optimizer.learning_rate = lambda t: rate
-    refuses(optimizer, [B], [DB], r"learning_rate\(1\): expected a number of at least 0, got")
+    # That the gradient shares its memory goes unnoticed: only the first step looks.
+    refuses(optimizer, [B], [B], r"learning_rate\(1\): expected a number of at least 0, got")
 
 
 @pytest.mark.equation("clip")
 @pytest.mark.parametrize("limit", [0.01, 1.0, 5.0, 5.5, 1e300, 1e-300])
 @pytest.mark.parametrize("factor", [1.0, 0.0])
 def test_clipping_is_its_formula(limit, factor):
-    gradients = [factor * np.array([3.0]), factor * np.array([[0.0, -4.0]])]
+    gradients = [factor * np.array([3.0]), np.array([[0, -4 * factor]], np.float32)]
     with np.errstate(all="raise"):
         clipped, norm = clip_by_global_norm(gradients, limit)
     assert norm == optimizers.global_norm(gradients) == 5 * factor
     for c, g in zip(clipped, gradients, strict=True):
-        np.testing.assert_allclose(c, g * min(1, limit / (norm or 1)), rtol=1e-15)
+        np.testing.assert_allclose(c, g * min(1, limit / (norm or 1)), rtol=1e-15, strict=True)
         assert not np.shares_memory(c, g)
     assert (clip_by_global_norm([], limit), type(optimizers.global_norm([]))) == (([], 0), float)
 
@@ -413,8 +411,10 @@ def test_clipping_large_float32(limit):
 
 
 def test_what_has_no_length_is_not_clipped():
-    with pytest.raises(ValueError, match=r"^limit: expected a number above 0"):
-        clip_by_global_norm([[1.0]], 0)
-    message = "^the length of gradients: expected a number of at least 0, got inf"
-    with np.errstate(over="ignore"), pytest.raises(ValueError, match=message):
-        clip_by_global_norm([[1e200]], 1.0)
+    for gradients, limit, message in [
+        ([[1.0]], 0, "limit: expected a number above 0"),
+        ([[1.0], [np.nan]], 1, r"gradients\[1\]: expected finite numbers, got nan"),
+        ([[1e200]], 1, "the length of gradients: expected a number of at least 0, got inf"),
+    ]:
+        with np.errstate(over="ignore"), pytest.raises(ValueError, match=f"^{message}"):
+            clip_by_global_norm(gradients, limit)

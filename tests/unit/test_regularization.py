@@ -20,6 +20,10 @@ def test_a_penalty_keeps_float32_and_takes_no_weights_at_all(penalty, strength):
     value, (gradient, _) = penalty([weights, np.ones((), np.float32)], strength)
     assert (type(value), value, gradient.dtype) == (float, 6 * strength, np.float32)
     assert penalty([], strength) == (0.0, [])
+    with pytest.raises(ValueError, match=r"^parameters\[1\]: expected finite numbers, got nan"):
+        penalty([weights, weights * np.nan], strength)
+    with pytest.raises(ValueError, match=r"^strength: expected a number of at least 0, got -1"):
+        penalty([weights], -1)
 
 
 @pytest.mark.equation("dropout")

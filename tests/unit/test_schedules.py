@@ -73,6 +73,7 @@ ENDS = "boundaries: expected one fewer than values, increasing, got"
         (lambda: PiecewiseConstantDecay([3], [0.5, 0.2, 0.1]), rf"{ENDS} \[3\]"),
         (lambda: PiecewiseConstantDecay([7, 3], [1, 2, 3]), rf"{ENDS} \[7, 3\]"),
         (lambda: PiecewiseConstantDecay([3, 3], [1, 2, 3]), rf"{ENDS} \[3, 3\]"),
+        (lambda: PiecewiseConstantDecay([-1], [1, 2]), r"boundaries\[0\]: .* at least 0, got -1"),
         (lambda: CosineDecay(0.1, 5, warmup_steps=2), "warmup_target: .* got None"),
         (lambda: CosineDecay(math.inf, 5), "initial_learning_rate: .* got inf"),
     ],
