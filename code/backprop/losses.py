@@ -20,25 +20,23 @@ Predictions = Annotated[Array, "N K"]
 Targets = Annotated[Array, "N K", CONVERTED]
 
 
+_SWAPPED = "are logits and targets swapped?"
+
+
 def _probabilities(name: str, t: Array) -> None:
     if t.min() < 0 or t.max() > 1:
-        raise ValueError(
-            f"{name}: expected probabilities in [0, 1], got {t.min()} to {t.max()};"
-            " are logits and targets swapped?"
-        )
+        got = f"{t.min()} to {t.max()}; {_SWAPPED}"
+        raise ValueError(f"{name}: expected probabilities in [0, 1], got {got}")
 
 
 def _distributions(name: str, t: Array) -> None:
+    sums = t.sum(axis=1)
     if t.shape[1] == 1:
-        raise ValueError(
-            f"{name}: expected a column for each of two classes or more, got shape {t.shape};"
-            " for one yes-or-no question take sigmoid_cross_entropy"
-        )
-    if t.min() < 0 or np.abs(t.sum(axis=1) - 1).max() > 1e-5:
-        raise ValueError(
-            f"{name}: expected rows of probabilities that sum to 1, got {t.min()} to {t.max()}"
-            f" and sums up to {t.sum(axis=1).max()}; are logits and targets swapped?"
-        )
+        got = f"{t.shape}; for one yes-or-no question take sigmoid_cross_entropy"
+        raise ValueError(f"{name}: expected a column for each of two classes or more, got {got}")
+    if t.min() < 0 or np.abs(sums - 1).max() > 1e-5:
+        got = f"{t.min()} to {t.max()} with sums of {sums.min()} to {sums.max()}; {_SWAPPED}"
+        raise ValueError(f"{name}: expected rows of probabilities that sum to 1, got {got}")
 
 
 @checked

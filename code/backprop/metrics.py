@@ -11,9 +11,8 @@ from backprop.contracts import FREE, Array, checked
 
 def _classes(name: str, array: Array) -> None:
     if array.shape[1] == 1:
-        raise ValueError(
-            f"{name}: expected a column for each of two classes or more, got shape {array.shape}"
-        )
+        wanted = "a column for each of two classes or more"
+        raise ValueError(f"{name}: expected {wanted}, got {array.shape}")
 
 
 @checked

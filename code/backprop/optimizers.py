@@ -69,9 +69,7 @@ class Optimizer:
             returns no rate. Nothing has been changed then.
         """
         state = self.state or [{s: self.start(s, p) for s in self.slots} for p in parameters]
-        arrays = _fitting(parameters, gradients, state)
-        if not self.iterations:
-            _check_memory(parameters, arrays)
+        arrays = _fitting(parameters, gradients, state, first=not self.iterations)
         rate = self.learning_rate
         rate = rate(self.iterations) if callable(rate) else rate
         rate = as_number(f"learning_rate({self.iterations})", np.asarray(rate).item(), "[0, inf)")
@@ -95,34 +93,27 @@ def _fitting(
     parameters: Sequence[Array],
     gradients: Sequence[npt.ArrayLike],
     state: Sequence[Mapping[str, Array]],
+    first: bool,
 ) -> list[Array]:
-    """Return the gradients as arrays, if NumPy would neither broadcast nor convert one."""
-    if len(parameters) == 0:
-        raise ValueError("parameters: expected at least one, got none")
-    if not len(parameters) == len(gradients) == len(state):
-        got = f"{len(gradients)} for {len(parameters)}"
-        raise ValueError(f"gradients: expected one for each of {len(state)} parameters, got {got}")
+    """Return the gradients as arrays, if NumPy would neither broadcast nor convert one.
+
+    On the first step, also refuse what a step would change twice, or together with a gradient.
+    """
+    n, got = len(state), (len(parameters), len(gradients))
+    if not n or got != (n, n):
+        raise ValueError(f"parameters, gradients: expected {n or 'at least 1'} of each, got {got}")
     if any(isinstance(a, np.ma.MaskedArray) for a in [*parameters, *gradients]):
         raise ValueError("expected arrays without a mask: fill or drop what it hides")
     arrays = [np.asarray(g) for g in gradients]
     for i, (p, g, slots) in enumerate(zip(parameters, arrays, state, strict=True)):
         if not (isinstance(p, np.ndarray) and p.dtype in FLOATS and p.flags.writeable):
-            wanted = "an array of float32 or float64 that can be changed"
-            raise ValueError(f"parameter {i}: expected {wanted}, got {_kind(p)}")
-        for name, array in {"gradient": g, **slots}.items():
-            if (array.shape, array.dtype) != (p.shape, p.dtype):
-                raise ValueError(
-                    f"{name} {i}: expected {_kind(p)} like the parameter, got {_kind(array)}"
-                )
+            raise ValueError(f"parameter {i}: expected writable float32 or float64, got {_kind(p)}")
+        for name, a in {"gradient": g, **slots}.items():
+            if (a.shape, a.dtype) != (p.shape, p.dtype):
+                raise ValueError(f"{name} {i}: expected the parameter's {_kind(p)}, got {_kind(a)}")
+        if first and any(np.shares_memory(p, a) for a in [*parameters[:i], *arrays]):
+            raise ValueError(f"parameter {i}: expected memory that no other array shares; copy one")
     return arrays
-
-
-def _check_memory(parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
-    """Refuse parameters that a step would change twice, or together with a gradient."""
-    for i, p in enumerate(parameters):
-        if any(np.shares_memory(p, array) for array in [*parameters[:i], *gradients]):
-            wanted = "memory that no other parameter and no gradient shares"
-            raise ValueError(f"parameter {i}: expected {wanted}; copy one of them")
 
 
 def _kind(value: Any) -> str:
@@ -298,7 +289,5 @@ def clip_by_global_norm(
     ValueError
         Also if the length is too large for a number.
     """
-    norm = global_norm(gradients)
-    if math.isinf(norm):
-        raise ValueError("gradients: expected a finite length, got inf")
+    norm = as_number("the length of gradients", global_norm(gradients), "[0, inf)")
     return [g * (limit / max(norm, limit)) for g in gradients], norm

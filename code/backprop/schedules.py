@@ -8,9 +8,11 @@ numbers, equals another one with the same numbers, and can be pickled.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated
 
 from backprop.contracts import Count, check_fields
@@ -20,16 +22,16 @@ Rate = Annotated[float, "[0, inf)"]
 Updates = Annotated[int, "[0, inf)"]
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(ABC):
     """What all schedules share: their fields are checked."""
 
     def __post_init__(self) -> None:
         """Hold the fields to their annotations."""
         check_fields(self)
 
+    @abstractmethod
     def __call__(self, t: int) -> float:
         """Return the learning rate of the update that comes after `t` others."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,9 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def __post_init__(self) -> None:
         """Hold the fields to their annotations and to each other."""
         check_fields(self)
-        if len(self.values) != len(self.boundaries) + 1:
-            raise ValueError(f"values: expected {len(self.boundaries) + 1}, got {len(self.values)}")
-        if self.boundaries != sorted(set(self.boundaries)):
-            raise ValueError(f"boundaries: expected increasing numbers, got {self.boundaries}")
+        ends = self.boundaries
+        if len(ends) != len(self.values) - 1 or any(a >= b for a, b in pairwise(ends)):
+            raise ValueError(f"boundaries: expected one fewer than values, increasing, got {ends}")
         for name in ("boundaries", "values"):  # tuples, so that nobody changes them
             object.__setattr__(self, name, tuple(getattr(self, name)))
 

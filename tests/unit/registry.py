@@ -1,18 +1,10 @@
 """Whatever in the package has a gradient, one entry each; test_gradients.py checks all of them.
 
 A new loss, layer or regularizer gets its checks (by hand, by TensorFlow's tape, by central
-differences, by the complex step, by autodiff in both modes, in float32) by one entry in a list::
-
-    loss(
-        "log_cosh",
-        formula=lambda y, t: np.mean(np.log(np.cosh(y - t))),
-        tape=lambda tf, y, t: tf.reduce_mean(tf.math.log(tf.cosh(y - t))),
-        labels=("log-cosh", "log-cosh-gradient"),
-    )
-
-or, since that is short for it, by a `Differentiable` whose `by_hand` returns a number and its
-gradients in the first arguments. What returns an array gets one more argument c, of its shape: the
-number is then ``sum(c * array)``, and the gradient in c is the array itself.
+differences, by the complex step, by autodiff in both modes, in float32) by one entry in a list:
+``loss(name, formula, tape, labels=...)``, for example, or a `Differentiable`. What returns an array
+gets one more argument c, of its shape: the number is then ``sum(c * array)``, and the gradient in c
+is the array itself.
 """
 
 from collections.abc import Callable
@@ -24,46 +16,26 @@ import numpy as np
 from smooth import masked_case
 
 from backprop import activations, augmentation, fast, losses, network, recurrent, regularization
-
-SIDE = augmentation.SIDE
+from backprop.augmentation import SIDE
 
 
 @dataclass(frozen=True)
 class Differentiable:
-    """A number that depends on arrays, and its gradients.
+    """A number that depends on arrays, and its gradients."""
 
-    Attributes
-    ----------
-    name : str
-        Starts with the name of what is checked.
-    by_hand : callable
-        Takes the arguments, returns the number and its gradients in the first of them, which are
-        those that it is differentiated in; or one gradient.
-    formula : callable
-        The same number in NumPy, independent of the package, in operations that autodiff follows.
-    tape : callable
-        The same number in TensorFlow; its first argument is the module ``tf``.
-    draw : callable
-        Takes a generator and sizes, returns the arguments, in float64 and away from kinks.
-    sizes : sequence of tuples
-        For `draw`. Some are all different, so that no axis can be taken for another, some equal.
-    analytic : bool
-        Whether complex numbers can go through the formula.
-    examples : sequence of int
-        The arguments with one row for each example, if the number is a mean over examples.
-    labels : sequence of str
-        Those of the equations that the entry tests.
-    """
-
-    name: str
+    name: str  # starts with the name of what is checked
+    # Takes the arguments; returns the number and its gradients in the first of them, or its one.
     by_hand: Callable[..., Any]
+    # The same number, independent of the package: autodiff follows it; and in TensorFlow, given tf.
     formula: Callable[..., Any]
     tape: Callable[..., Any]
+    # Takes a generator and sizes, returns the arguments, in float64 and away from kinks. Some sizes
+    # are all different, so that no axis can be taken for another, some equal.
     draw: Callable[..., list]
     sizes: tuple = ((4, 3, 2), (3, 3, 3), (1, 1, 1))
-    analytic: bool = True
-    examples: tuple = ()
-    labels: tuple = ()
+    analytic: bool = True  # whether complex numbers can go through the formula
+    examples: tuple = ()  # the arguments with a row for each example, if it is a mean over examples
+    labels: tuple = ()  # those of the equations that the entry tests
 
 
 def away(rng, shape):
@@ -72,8 +44,7 @@ def away(rng, shape):
 
 
 def twin():
-    """Return the package's TensorFlow side, which needs TensorFlow."""
-    return import_module("backprop.tensorflow_twin")
+    return import_module("backprop.tensorflow_twin")  # which needs TensorFlow
 
 
 # Activations
@@ -126,9 +97,9 @@ ROWS = [
 # Losses
 
 
-def huber(y, t, threshold=1.0):
+def huber(y, t):
     error = abs(y - t)
-    clipped = np.minimum(error, threshold)
+    clipped = np.minimum(error, 1)
     return np.mean(clipped * (error - clipped / 2))
 
 
@@ -149,33 +120,51 @@ def loss(name, formula, tape=None, by_hand=None, least=1, **options):
     )
 
 
-LOSSES = {
-    "mean_squared_error": lambda y, t: np.mean((y - t) ** 2),
-    "half_squared_error": lambda y, t: np.sum((y - t) ** 2) / (2 * y.shape[0]),
-    "mean_absolute_error": lambda y, t: np.mean(abs(y - t)),
-    "huber": huber,
-    "sigmoid_cross_entropy": lambda z, t: np.mean(np.log(1 + np.exp(z)) - z * t),
-    "softmax_cross_entropy": lambda z, t: (
-        np.sum(np.log(np.sum(np.exp(z), axis=1))) - np.sum(z * t)
-    ) / z.shape[0],
-}  # fmt: skip
-KINKS = ("mean_absolute_error", "huber")
+def sigmoid_cross_entropy(z, t):
+    p = 1 / (1 + np.exp(-z))
+    return -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
 
-ROWS += [
-    *(
-        loss(name, f, analytic=name not in KINKS, least=2 if name.startswith("softmax") else 1)
-        for name, f in LOSSES.items()
+
+def softmax_cross_entropy(z, t):
+    p = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
+    return -np.sum(t * np.log(p)) / z.shape[0]
+
+
+LOSSES = [
+    loss(
+        "mean_squared_error",
+        lambda y, t: np.mean((y - t) ** 2),
+        labels=("mean-squared-error", "mean-squared-error-gradient"),
     ),
     loss(
-        "huber, threshold 0.5",
-        lambda y, t: huber(y, t, 0.5),
-        lambda tf, y, t: tf.reduce_mean(tf.keras.losses.huber(t, y, 0.5)),
-        lambda y, t: losses.huber(y, t, 0.5),
-        analytic=False,
+        "half_squared_error",
+        lambda y, t: np.sum((y - t) ** 2) / (2 * y.shape[0]),
+        labels=("half-squared-error", "half-squared-error-gradient"),
     ),
+    loss(
+        "mean_absolute_error",
+        lambda y, t: np.mean(abs(y - t)),
+        analytic=False,
+        labels=("mean-absolute-error", "mean-absolute-error-gradient"),
+    ),
+    loss("huber", huber, analytic=False, labels=("huber", "huber-gradient")),
+    loss(
+        "sigmoid_cross_entropy",
+        sigmoid_cross_entropy,
+        labels=("sigmoid-cross-entropy", "sigmoid-cross-entropy-gradient"),
+    ),
+    loss(
+        "softmax_cross_entropy",
+        softmax_cross_entropy,
+        least=2,
+        labels=("softmax-cross-entropy", "softmax-cross-entropy-gradient"),
+    ),
+]
+ROWS += [
+    *LOSSES,
     loss(
         "softmax_cross_entropy_inplace",
-        LOSSES["softmax_cross_entropy"],
+        softmax_cross_entropy,
         lambda tf, z, t: twin().LOSSES["softmax_cross_entropy"](z, t),
         lambda z, t: fast.softmax_cross_entropy_inplace(z.copy(), t),
         least=2,
@@ -191,24 +180,21 @@ def dense_by_hand(X, W, b, c):
     return float(np.sum(c * Z)), [dX, dW, db, Z]
 
 
-def multilayer(
-    names, loss_name, masked=False, sizes=None, N=5, kind="Network", loss=None, **options
-):
+def multilayer(names, loss_name, masked=False, sizes=None, N=5, fast_one=False, **options):
     """Return the entry of a network: its arguments are the parameters, X, targets, masks."""
-    split, loss = 2 * len(names), loss or getattr(losses, loss_name)
+    split, kind = 2 * len(names), fast.FastNetwork if fast_one else network.Network
+    loss = getattr(*(fast, f"{loss_name}_inplace") if fast_one else (losses, loss_name))
+    (of_loss,) = (row for row in LOSSES if row.name == loss_name)
 
     def by_hand(*arguments):
-        net = (fast.FastNetwork if kind == "FastNetwork" else network.Network)(
-            arguments[:split], names
-        )
-        X, T, *masks = arguments[split:]
+        net, (X, T, *masks) = kind(arguments[:split], names), arguments[split:]
         value, gradients = net.loss_and_gradients(loss, X, T, masks or None)
-        if kind == "FastNetwork":
-            return value, gradients
-        outputs = net.forward(X, masks or None)
-        return value, [*gradients, net.backward(outputs, loss(outputs[-1], T)[1], masks or None)[1]]
+        if not fast_one:
+            outputs = net.forward(X, masks or None)
+            gradients.append(net.backward(outputs, loss(outputs[-1], T)[1], masks or None)[1])
+        return value, gradients
 
-    def formula(*arguments, f=ACTIVATIONS, of_output=LOSSES[loss_name]):
+    def formula(*arguments, f=ACTIVATIONS, of_output=of_loss.formula):
         A, T, *masks = arguments[split:]
         for i, name in enumerate(names):
             W, b = arguments[2 * i : 2 * i + 2]
@@ -217,18 +203,18 @@ def multilayer(
 
     def draw(rng):
         net, X, T, masks = masked_case(names, 0.4 if masked else 0, sizes, N)
-        if kind == "FastNetwork":
+        if fast_one:
             X[:, [1, 3]] = 0  # inputs that it leaves out
         return [*net.parameters, X, T, *masks[: masked * len(names)]]
 
     return Differentiable(
-        f"{kind}, {'-'.join(names)}, {loss_name}{', masks' * masked}{f', {sizes}' * bool(sizes)}",
+        f"{kind.__name__}, {'-'.join(names)}, {loss_name}, {masked=}, {sizes=}",
         by_hand,
         formula,
         lambda tf, *a: formula(*a, f=twin().ACTIVATIONS, of_output=twin().LOSSES[loss_name]),
         draw,
         sizes=((),),
-        analytic="relu" not in names and loss_name not in KINKS,
+        analytic="relu" not in names and of_loss.analytic,
         examples=tuple(range(split, split + 2 + len(names))),
         **options,
     )
@@ -248,19 +234,13 @@ ROWS += [
         for name in ACTIVATIONS
         for depth in (1, 2, 3)
     ),
-    *(multilayer(["tanh", "identity"], name) for name in LOSSES),
+    *(multilayer(["tanh", "identity"], row.name) for row in LOSSES),
     multilayer(["relu", "tanh", "sigmoid"], "huber", masked=True, labels=("dropout-gradient",)),
     multilayer(["sigmoid", "relu", "identity"], "softmax_cross_entropy", masked=True),
     multilayer(["tanh", "sigmoid"], "mean_squared_error", True, [3, 3, 3], N=3),
     multilayer(["tanh", "sigmoid"], "mean_squared_error", True, [1, 1, 1], N=1),
     *(
-        multilayer(
-            ["relu", "relu", "identity"],
-            "softmax_cross_entropy",
-            masked,
-            kind="FastNetwork",
-            loss=fast.softmax_cross_entropy_inplace,
-        )
+        multilayer(["relu", "relu", "identity"], "softmax_cross_entropy", masked, fast_one=True)
         for masked in (False, True)
     ),
 ]
@@ -268,23 +248,23 @@ ROWS += [
 # Regularizers: kernels of two axes and more, and biases, which are free
 
 
+SHAPES = [(4, 3), (3,), (3, 2), (2,), (2, 3, 2), (1, 2, 1, 3)]
+
+
 def penalty(name, of_weights, **options):
+    def formula(*parameters, total=np.sum):
+        return 0.3 * sum(total(of_weights(p)) * (len(p.shape) > 1) for p in parameters)
+
     return Differentiable(
         name,
         by_hand=lambda *parameters: getattr(regularization, name)(parameters, 0.3),
-        formula=lambda *parameters: 0.3 * sum(
-            np.sum(of_weights(p)) for p in parameters if len(p.shape) > 1
-        ),
-        tape=lambda tf, *parameters: sum(
-            0.3 * tf.reduce_sum(of_weights(p)) * (len(p.shape) > 1) for p in parameters
-        ),
-        draw=lambda rng: [
-            away(rng, shape) for shape in [(4, 3), (3,), (3, 2), (2,), (2, 3, 2), (1, 2, 1, 3)]
-        ],
+        formula=formula,
+        tape=lambda tf, *parameters: formula(*parameters, total=tf.reduce_sum),
+        draw=lambda rng: [away(rng, shape) for shape in SHAPES],
         sizes=((),),
         analytic=name == "l2",
         **options,
-    )  # fmt: skip
+    )
 
 
 ROWS += [
@@ -324,8 +304,7 @@ def through_time(kind, xp, total):
             pairs = zip(after(X[t], state, Wx, Wh, b), state, strict=True)
             state = [m * new + (1 - m) * old for new, old in pairs]
             value = value + total(c_outputs[t] * state[0])
-        last = rest[states + 1 : -1]
-        return value + sum(total(c * s) for c, s in zip(last, state, strict=True))
+        return value + sum(total(c * s) for c, s in zip(rest[states + 1 : -1], state, strict=True))
 
     return f
 
@@ -341,27 +320,18 @@ def recurrent_layer(kind, mask="no mask", **options):
         cell = layer([Wx, Wh, b])
         cache = cell.forward(X, state, steps)
         gradients, dX, d_state = cell.backward(cache, c_outputs, last)
-        value = np.sum(c_outputs * cache.outputs)
-        value += sum(np.sum(c * s[-1]) for c, s in zip(last, cache.states, strict=True))
-        return float(value), [*gradients, dX, *d_state]
+        ends = sum(np.sum(c * s[-1]) for c, s in zip(last, cache.states, strict=True))
+        return float(np.sum(c_outputs * cache.outputs) + ends), [*gradients, dX, *d_state]
 
     def draw(rng, T, N, D, H):
-        width, states = layer.gate_count * H, layer.state_count
-        shapes = [(D, width), (H, width), (width,)]
+        width, states = layer.gate_count * H, [(N, H)] * layer.state_count
+        shapes = [(D, width), (H, width), (width,), (T, N, D), *states, (T, N, H), *states]
         masks = {
             "no mask": np.ones((T, N), bool),
             "ends": np.arange(T)[:, np.newaxis] < rng.integers(0, T + 1, N),
             "holes": rng.random((T, N)) < 0.6,
         }
-        state, last = rng.normal(size=(2, states, N, H))
-        return [
-            *(rng.normal(0, 0.5, shape) for shape in shapes),
-            rng.normal(size=(T, N, D)),
-            *state,
-            rng.normal(size=(T, N, H)),
-            *last,
-            masks[mask],
-        ]
+        return [*(rng.normal(0, 0.7, shape) for shape in shapes), masks[mask]]
 
     return Differentiable(
         f"{kind}, {mask}",
