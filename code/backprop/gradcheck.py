@@ -43,7 +43,7 @@ def numerical_gradients(f: Callable[..., float], *arrays: npt.ArrayLike) -> list
         If an array is not float64 or not finite, or `f` does not return one finite number.
     """
     points = float_copies(arrays, np.float64)
-    gradients = [np.zeros_like(x) for x in points]
+    gradients = [np.empty_like(x) for x in points]
     for x, gradient in zip(points, gradients, strict=True):
         for i in np.ndindex(x.shape):
             middle = float(x[i])
@@ -79,7 +79,7 @@ def complex_step_gradients(f: Callable[..., complex], *arrays: npt.ArrayLike) ->
         imaginary part, which holds the derivative.
     """
     points = [x.astype(complex) for x in float_copies(arrays, np.float64)]
-    gradients: list[Array] = [np.zeros(x.shape) for x in points]
+    gradients: list[Array] = [np.empty(x.shape) for x in points]
     for x, gradient in zip(points, gradients, strict=True):
         for i in np.ndindex(x.shape):
             x[i] += 1j * COMPLEX_STEP
@@ -92,7 +92,7 @@ def complex_step_gradients(f: Callable[..., complex], *arrays: npt.ArrayLike) ->
 def directional_derivatives(
     f: Callable[..., float],
     gradients: Sequence[AnyFloats],
-    arrays: Sequence[Annotated[npt.NDArray[np.float64], "...", FREE]],
+    arrays: Sequence[Annotated[npt.NDArray[np.float64], "..."]],
     rng: np.random.Generator,
     directions: Count = 10,
 ) -> tuple[Array, Array]:
@@ -127,7 +127,7 @@ def directional_derivatives(
     shapes, got = [x.shape for x in arrays], [g.shape for g in gradients]
     if got != shapes:
         raise ValueError(f"gradients: expected the arrays' shapes {shapes}, got {got}")
-    by_gradient, by_difference = np.zeros(directions), np.zeros(directions)
+    by_gradient, by_difference = np.empty((2, directions))
     # Relative to the point's length, as the step of a single entry is to its size.
     step = RELATIVE_STEP * max(1.0, global_norm(arrays))
     for k in range(directions):
@@ -154,12 +154,9 @@ def relative_error(a: AnyFloats, b: AnyFloats) -> float:
     """
     if a.shape != b.shape:
         raise ValueError(f"b: expected shape {a.shape} like a, got {b.shape}")
-    x, y = a.astype(np.float64), b.astype(np.float64)
-    largest = max(np.abs(x).max(initial=0), np.abs(y).max(initial=0))
-    if largest == 0:
-        return 0.0
-    x, y = x / largest, y / largest  # else the squares of small numbers would vanish
-    return float(np.linalg.norm(x - y) / max(np.linalg.norm(x), np.linalg.norm(y)))
+    # The squares of small numbers would vanish, were it not for math.hypot.
+    difference = math.hypot(*np.subtract(a, b, dtype=np.float64).flat)
+    return difference / max(math.hypot(*a.flat), math.hypot(*b.flat)) if difference else 0.0
 
 
 @checked
@@ -193,13 +190,13 @@ def assert_gradients_agree(
     """
     width = max(map(len, ["gradient", *names]))
     lines = [f"{'gradient':<{width}}  shape               norm  hand-tape  hand-diff"]
-    for name, (h, t, d) in _by_name(names, hand, tape, numerical):
-        for other, reference, agree in (  # with NaN nothing does
-            ("the tape", t, _gap(h, t).max() <= tape_tolerance),
-            ("central differences", d, _relative_error(h, d) <= numerical_tolerance),
+    for name, h, (t, d) in _by_name(names, hand, tape, numerical):
+        for other, compared, agree in (  # with NaN nothing does
+            ("the tape", t, t.gap.max() <= tape_tolerance),
+            ("central differences", d, d.error <= numerical_tolerance),
         ):
             if not agree:
-                raise AssertionError(_disagreement(name, other, h, reference))
+                raise AssertionError(_disagreement(name, other, h, compared))
         lines.append(
             f"{name:<{width}}  {h.shape!s:<9}  {np.linalg.norm(h):>13.8f}"
             f"  {f'< {tape_tolerance:.0e}':>9}  {f'< {numerical_tolerance:.0e}':>9}"
@@ -231,14 +228,13 @@ def gradient_report(
     lines = [
         f"{'gradient':<{width}}  rel. error       entries off        worst     by hand   reference"
     ]
-    for name, (h, r) in _by_name(names, hand, reference):
-        error, gap, worst = _relative_error(h, r), _gap(h, r), _worst_entry(h, r)
-        off = np.sum(~(gap <= 1e-6 * np.abs(r).max()))  # so that a NaN counts
+    for name, h, (c,) in _by_name(names, hand, reference):
+        off = np.sum(~(c.gap <= 1e-6 * np.abs(c.reference).max()))  # so that a NaN counts
         # What agrees differs by rounding only, which is another on every machine: not printed.
-        shown = "< 1e-07" if error < 1e-7 else f"{error:.1e}"
+        shown = "< 1e-07" if c.error < 1e-7 else f"{c.error:.1e}"
         line = f"{name:<{width}}  {shown:>10}  {f'{off} of {h.size}':>16}"
-        entry = f"  {worst!s:>11}  {h[worst]:10.6f}  {r[worst]:10.6f}" if off else ""
-        lines.append(line + entry)
+        values = f"{h[c.worst]:10.6f}  {c.reference[c.worst]:10.6f}"
+        lines.append(line + (f"  {c.worst!s:>11}  {values}" if off else ""))
     return "\n".join(lines)
 
 
@@ -257,40 +253,36 @@ def _value(f: Callable[..., Any], points: Sequence[Array], kind: str = "real") -
     return number.item()
 
 
+class _Comparison:
+    """How a gradient differs from a reference."""
+
+    def __init__(self, hand: Array, reference: Array) -> None:
+        with np.errstate(all="ignore"):
+            gap = np.abs(hand - reference)
+        finite = np.isfinite(gap)
+        self.reference, self.gap = reference, np.where(finite, gap, np.nan)
+        self.error = unwrap(relative_error)(hand, reference) if finite.all() else math.nan
+        worst = np.unravel_index(np.argmax(self.gap), gap.shape)  # NaN is the largest
+        self.worst = tuple(map(int, worst))
+
+
 def _by_name(
-    names: Sequence[str], *gradients: Sequence[npt.ArrayLike]
-) -> Iterator[tuple[str, list[Array]]]:
-    """Go through the names, each with one gradient of each kind, all of one shape."""
-    counts = tuple(map(len, gradients))
+    names: Sequence[str], hand: Sequence[npt.ArrayLike], *references: Sequence[npt.ArrayLike]
+) -> Iterator[tuple[str, Array, list[_Comparison]]]:
+    """Go through the names, each with its gradient and how that differs from each reference."""
+    counts = tuple(map(len, (hand, *references)))
     if len(names) == 0 or any(count != len(names) for count in counts):
         raise ValueError(f"names: expected one for each gradient, got {len(names)} for {counts}")
-    for name, *group in zip(names, *gradients, strict=True):
+    for name, *group in zip(names, hand, *references, strict=True):
         shapes = [np.shape(g) for g in group]
         if len(set(shapes)) > 1 or any(map(np.ma.isMaskedArray, group)):
             raise ValueError(f"{name}: expected arrays of one shape, without masks, got {shapes}")
-        yield name, [np.asarray(g) for g in group]
+        h, *others = map(np.asarray, group)
+        yield name, h, [_Comparison(h, other) for other in others]
 
 
-def _gap(hand: Array, reference: Array) -> Array:
-    """Return the absolute differences, NaN where one of the two is not finite."""
-    with np.errstate(all="ignore"):
-        gap = np.abs(hand - reference)
-    return np.where(np.isfinite(gap), gap, np.nan)
-
-
-def _relative_error(hand: Array, reference: Array) -> float:
-    """Return the relative error, NaN if an entry is not finite."""
-    finite = np.isfinite(_gap(hand, reference)).all()
-    return unwrap(relative_error)(hand, reference) if finite else math.nan
-
-
-def _worst_entry(hand: Array, reference: Array) -> tuple[int, ...]:
-    gap = _gap(hand, reference)
-    return tuple(int(i) for i in np.unravel_index(np.argmax(gap), gap.shape))  # NaN is the largest
-
-
-def _disagreement(name: str, other: str, hand: Array, reference: Array) -> str:
-    worst = _worst_entry(hand, reference)
+def _disagreement(name: str, other: str, hand: Array, compared: _Comparison) -> str:
+    worst, reference = compared.worst, compared.reference
     return (
         f"{name}: the hand-written gradient disagrees with {other}, worst at {worst}:"
         f" {hand[worst]:.9g} by hand, {reference[worst]:.9g} by {other}"
