@@ -149,7 +149,7 @@ class Network:
     @property
     def dtype(self) -> np.dtype:
         """The dtype of all parameters."""
-        return self.parameters[0].dtype
+        return np.result_type(*self.parameters)
 
     @property
     def axes(self) -> dict[str, Any]:
@@ -268,8 +268,8 @@ class Network:
         """Return the network that `save` wrote, or raise ValueError if it is another file."""
         saved = npz.read(file)
         try:
-            activations = [str(name) for name in saved["activations"]]
+            activations = [str(name) for name in saved["activations"].flat]
             parameters = [saved[f"parameter_{i}"] for i in range(2 * len(activations))]
-        except (KeyError, TypeError) as error:
+        except KeyError as error:
             raise ValueError(f"{file}: not a network ({error})") from error
         return cls(parameters, activations)

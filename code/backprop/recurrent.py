@@ -56,6 +56,11 @@ class Cache(NamedTuple):
         return new if self.mask is None else np.where(self.mask[t], new, old)
 
 
+def _rows(sequences: Array) -> Array:
+    """Return the steps of all examples, one below the other."""
+    return sequences.reshape(-1, sequences.shape[2])
+
+
 def windows(T: int, k1: int | None, k2: int | None) -> Iterator[tuple[int, int, int]]:
     """Return the walks of truncated backpropagation through T steps (eq: truncated-gradient).
 
@@ -160,12 +165,12 @@ class Recurrent(ABC):
             False where an example has no step: its state stays what it was.
         """
         Wx, Wh, b = self.parameters
-        T, N, D = X.shape
+        T, N, _ = X.shape
         states = [np.zeros((T + 1, N, len(Wh)), Wx.dtype) for _ in range(self.state_count)]
         for s, initial in zip(states, self._states("state", state, N), strict=True):
             s[0] = initial
         # The input's share of all steps is one product; only the state's has to wait its turn.
-        gates = (X.reshape(T * N, D) @ Wx).reshape(T, N, -1) + b
+        gates = (_rows(X) @ Wx).reshape(T, N, len(b)) + b
         cache = Cache(X, states, gates, None if mask is None else mask[..., np.newaxis])
         for t in range(T):
             before = [s[t] for s in states]
@@ -211,7 +216,7 @@ class Recurrent(ABC):
             Also if there are not as many arrays in `d_state` as the layer has states, or if k2 is
             less than k1 or given without it.
         """
-        T, N, D = cache.X.shape
+        T, N, _ = cache.X.shape
         if k2 is not None and (k1 is None or k2 < k1):
             raise ValueError(f"k2: expected a whole number of at least k1, {k1}, got {k2}")
         zeros = self._states("zeros", None, N)
@@ -226,16 +231,16 @@ class Recurrent(ABC):
                 delta[t] += cache.masked(t, d_gates, 0)
                 carried = [cache.masked(t, *pair) for pair in zip(before, carried, strict=True)]
             if begin == 0:
-                d_initial = [d + c for d, c in zip(d_initial, carried, strict=True)]
-        X, flat = cache.X.reshape(T * N, D), delta.reshape(T * N, -1)
-        gradients = [X.T @ flat, self.state_weight_gradient(cache, delta), flat.sum(axis=0)]
-        return gradients, (flat @ self.parameters[0].T).reshape(T, N, D), d_initial
+                d_initial = [d_initial[i] + c for i, c in enumerate(carried)]
+        X, rows = _rows(cache.X), _rows(delta)
+        gradients = [X.T @ rows, self.state_weight_gradient(cache, rows), rows.sum(axis=0)]
+        return gradients, (rows @ self.parameters[0].T).reshape(cache.X.shape), d_initial
 
     def _states(self, name: str, arrays: Sequence[Array] | None, N: int) -> list[Array]:
         """Return one array for each state of N examples: those given, or zeros."""
-        units, dtype = len(self.parameters[1]), self.parameters[1].dtype
+        Wh = self.parameters[1]
         if arrays is None:
-            return [np.zeros((N, units), dtype)] * self.state_count
+            return [np.zeros((N, len(Wh)), Wh.dtype)] * self.state_count
         if len(arrays) != self.state_count:
             raise ValueError(f"{name}: expected {self.state_count} arrays, got {len(arrays)}")
         return list(arrays)
@@ -254,9 +259,11 @@ class Recurrent(ABC):
         """Return the gradients in step t's total inputs and in the states before it."""
 
     def state_weight_gradient(self, cache: Cache, delta: Array) -> Array:
-        """Return the gradient of Wh: what came in times what comes back (eq: rnn-gradients)."""
-        h = cache.states[0][:-1]
-        return h.reshape(-1, h.shape[2]).T @ delta.reshape(-1, delta.shape[2])
+        """Return the gradient of Wh: what came in times what comes back (eq: rnn-gradients).
+
+        The rows of `delta` are the steps of all examples, one below the other.
+        """
+        return _rows(cache.states[0][:-1]).T @ delta
 
 
 class SimpleRNN(Recurrent):
@@ -361,13 +368,7 @@ class GRU(Recurrent):
 
     def state_weight_gradient(self, cache: Cache, delta: Array) -> Array:
         """Return the gradient of Wh; what the candidate received is r h."""
-        h, units = cache.states[0][:-1], len(self.parameters[1])
-        reset = cache.gates[..., units : 2 * units] * h
-        flat = delta.reshape(-1, 3 * units)
-        return np.concatenate(
-            [
-                h.reshape(-1, units).T @ flat[:, : 2 * units],
-                reset.reshape(-1, units).T @ flat[:, 2 * units :],
-            ],
-            axis=1,
-        )
+        h, units = _rows(cache.states[0][:-1]), len(self.parameters[1])
+        _, r, _ = np.split(_rows(cache.gates), 3, axis=1)
+        delta_zr, delta_g = np.split(delta, [2 * units], axis=1)
+        return np.concatenate([h.T @ delta_zr, (r * h).T @ delta_g], axis=1)

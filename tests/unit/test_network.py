@@ -156,7 +156,7 @@ def test_parameters_that_do_not_fit_are_refused(parameters, activations, message
     [
         ({"sizes": [3]}, "activations: expected a sequence of length 0, got 1"),
         ({"sizes": [3, 4, 2]}, "activations: expected a sequence of length 2, got 1"),
-        ({"scale": -1.0}, "scale: expected a number of at least 0, got -1.0"),
+        ({"scale": np.inf}, "scale: expected a number of at least 0, got inf"),
         ({"scale": "xavier"}, "scale: expected a number, he or glorot, got 'xavier'"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 from sequences import D, H, N, T, assert_same, every_dtype, every_kind, every_mask, make_case
 
-from backprop.recurrent import GRU, LSTM, Recurrent, SimpleRNN
+from backprop.recurrent import GRU, LSTM, Recurrent, SimpleRNN, windows
 
 # What a layer does
 
@@ -78,6 +78,11 @@ def test_every_example_of_a_batch_is_as_if_alone_and_without_gaps(kind, mask):
         for d, of_example in zip(total[4:], alone.by_hand()[4:], strict=True):
             d[n] = of_example[0]
     assert_same(case.by_hand(mask), total)
+
+
+def test_windows_walk_back_from_every_second_step_through_three():
+    assert list(windows(6, 2, 3)) == [(0, 2, 0), (1, 4, 2), (3, 6, 4)]
+    assert list(windows(6, None, None)) == [(0, 6, 0)]
 
 
 @pytest.mark.equation("truncated-gradient")
