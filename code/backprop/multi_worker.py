@@ -45,23 +45,22 @@ def read_cluster(text: str | None) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        If the text is missing, no JSON of the right form, or the number is not a worker's.
+        If the text is missing, no JSON of the right form, or the number is not a worker's, or
+        two workers have one address.
     """
     form = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
     try:
         config = json.loads(text or "")
         (kind,), addresses = config["cluster"], config["cluster"]["worker"]
         task, index = config["task"]["type"], config["task"]["index"]
-        fits = kind == task == "worker" and isinstance(addresses, list) and bool(addresses)
+        fits = kind == task == "worker" and isinstance(addresses, list)
         fits = fits and all(isinstance(a, str) and ":" in a for a in addresses)
+        fits = fits and len(set(addresses)) == len(addresses)  # two at one would wait for ever
+        fits = fits and type(index) is int and 0 <= index < len(addresses)
     except (ValueError, KeyError, TypeError):
         fits = False
     if not fits:
-        raise ValueError(f"TF_CONFIG: expected {form}, got {text or 'nothing'}")
-    if len(set(addresses)) < len(addresses):
-        raise ValueError(f"TF_CONFIG: expected different addresses, got {addresses}")
-    if type(index) is not int or not 0 <= index < len(addresses):
-        raise ValueError(f"TF_CONFIG: expected index 0 to {len(addresses) - 1}, got {index!r}")
+        raise ValueError(f"TF_CONFIG: expected {form}, all different, got {text or 'nothing'}")
     return len(addresses), index
 
 
@@ -185,11 +184,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         workers, index = read_cluster(os.environ.get("TF_CONFIG"))
-        for name in ("steps", "every", "patience"):
-            as_number(f"--{name}", getattr(given, name), "[1, inf)", int)
-        as_number("--seed", given.seed, "[0, inf)", int)
-        if not workers <= given.batch <= EXAMPLES:
-            raise ValueError(f"--batch: expected {workers} to {EXAMPLES}, got {given.batch}")
+        intervals = dict.fromkeys(("steps", "every", "patience"), "[1, inf)")
+        intervals |= {"seed": "[0, inf)", "batch": f"[{workers}, {EXAMPLES}]"}
+        for name, interval in intervals.items():
+            as_number(f"--{name}", getattr(given, name), interval, int)
         if not given.folder.is_dir():
             raise ValueError(f"folder: expected one that exists, got {given.folder}")
         train(workers, index, given)
