@@ -62,21 +62,23 @@ def test_first_weights_and_batches():
 
 
 @pytest.mark.parametrize(("workers", "index"), [(1, 0), (2, 1)])
-def test_a_worker_in_this_process(monkeypatch, tmp_path, capsys, workers, index):
+def test_a_worker_in_this_process(monkeypatch, tmp_path, workers, index):
     one = tf.distribute.get_strategy()
+    assert multi_worker.barrier(one) == 1
     strategy = MagicMock(wraps=one, num_replicas_in_sync=workers)  # the sum has one term
+    monkeypatch.setattr("builtins.print", said := MagicMock())
     monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: strategy)
     monkeypatch.setattr(multi_worker, "faulthandler", alarm := MagicMock())
     monkeypatch.setenv("TF_CONFIG", tf_config(range(workers), index))
     mine, share = [(slice(None), 1.0), (slice(17, 33), 16 / 33)][index]
-    options = f"{tmp_path} --seed 3 --batch 33 --every 2 --patience 7".split()
-    for steps in (3, 5):
-        alarm.reset_mock()
-        strategy.reset_mock()
+    options = f"{tmp_path} --seed 3 --batch 33 --every 3 --patience 7".split()
+    for steps in (4, 6):
+        for mock in (alarm, strategy, said):
+            mock.reset_mock()
         multi_worker.main([*options, "--steps", str(steps)])
-        first = 2 if index == 0 and steps == 5 else 0  # of worker 0 there is a checkpoint
-        said = f"worker {index} of {workers}: updates {first + 1} to {steps}\n"
-        assert capsys.readouterr().out == said
+        first = 3 if index == 0 and steps == 6 else 0  # of worker 0 there is a checkpoint
+        text = f"worker {index} of {workers}: updates {first + 1} to {steps}"
+        assert said.mock_calls == [call(text, flush=True)]
         alarms = [call(35, exit=True)] + (steps - first) * [call(7, exit=True)]
         assert alarm.dump_traceback_later.mock_calls == alarms
         assert strategy.run.call_count == 2  # traced: a step, and the barrier
@@ -92,16 +94,16 @@ def test_a_worker_in_this_process(monkeypatch, tmp_path, capsys, workers, index)
 def test_a_checkpoint_comes_back_to_the_last_bit_if_it_fits(tmp_path):
     arrays = [[np.array([[0.1, 1]]), np.array([2.0])], [np.array([[3.0, 4]]), np.array([0.7])]]
     variables = ([tf.Variable(a) for a in group] for group in arrays)
-    multi_worker.save(tmp_path / "checkpoint.npz", (20, 5, 64), *variables)
+    multi_worker.save(tmp_path / "checkpoint.npz", (20, 2**40, 64), *variables)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
-    options = Namespace(folder=tmp_path, seed=5, batch=64, steps=20)
+    options = Namespace(folder=tmp_path, seed=2**40, batch=64, steps=20)
     first, *found = multi_worker.make_variables(tf.distribute.get_strategy(), options)
     assert first == 20
     for got, wanted in zip(found, arrays, strict=True):
         assert_equal(got, wanted)
     for other in ({"steps": 19}, {"seed": 4}, {"batch": 63}):
         changed = Namespace(**vars(options) | other)
-        with pytest.raises(ValueError, match=r"^options: .* has seed 5, batch 64 and 20 updates"):
+        with pytest.raises(ValueError, match=r"^options: .* has seed \d+, batch 64 and 20 updates"):
             multi_worker.make_variables(tf.distribute.get_strategy(), changed)
     for wrong in ({"run": np.ones(2)}, {"weight_0": 1}, {"run": np.ones(3), "weight_0": 1}):
         npz.write(tmp_path / "checkpoint.npz", **wrong)
@@ -116,14 +118,14 @@ CONFIGS = [
     ([1, 2], True),
 ]
 CHANGES = [
-    *[(":1", ""), ('["127.0.0.1:1"]', '"a:1"'), ('"127.0.0.1:1"', "3"), ('"worker": [', '"ps": [')],
+    *[(":1", ""), ('["127.0.0.1:1"]', '{"a:1": 2}'), ('"127.0.0.1:1"', "3"), ("worker", "ps")],
     ('{"worker"', '{"ps": ["b:1"], "worker"'),
 ]
 
 
 @pytest.mark.parametrize(
     "text",
-    [None, "two workers", "[]", *(tf_config(*given) for given in CONFIGS)]
+    ["", "two workers", "[]", *(tf_config(*given) for given in CONFIGS)]
     + [tf_config([1], 0).replace(*change) for change in CHANGES],
 )
 def test_a_description_of_the_cluster_that_is_wrong_is_refused(text):
@@ -132,7 +134,12 @@ def test_a_description_of_the_cluster_that_is_wrong_is_refused(text):
         multi_worker.read_cluster(text)
 
 
-def test_options_and_how_the_program_ends(monkeypatch, tmp_path):
+def test_options_and_how_the_program_ends(monkeypatch, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        multi_worker.main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in ("on several", "must exist", "in all", "together", "first", "between", "to wait"):
+        assert words in shown
     monkeypatch.setenv("TF_CONFIG", tf_config([1, 2, 3], 2))
     monkeypatch.setattr(multi_worker, "train", train := MagicMock())
     given = {"steps": 500, "batch": 64, "seed": 0, "every": 100, "patience": 60}
