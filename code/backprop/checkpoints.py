@@ -39,7 +39,7 @@ def write(file: str | Path, state: Mapping[str, Any]) -> None:
         return {"array": name}
 
     text = json.dumps(dict(state), default=reference)
-    npz.write(file, state=np.array(text), **arrays)
+    npz.write(file, state=text, **arrays)
 
 
 def read(file: str | Path) -> dict[str, Any]:

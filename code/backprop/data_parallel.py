@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Annotated
 
 import numpy as np
@@ -29,7 +29,7 @@ def shards(n: Count, workers: Count) -> list[slice]:
     as_number("n", n, f"[{workers}, inf)", int)
     length, longer = divmod(n, workers)
     ends = [length * k + min(k, longer) for k in range(workers + 1)]
-    return [slice(*ends[k : k + 2]) for k in range(workers)]
+    return [slice(start, stop) for start, stop in pairwise(ends)]
 
 
 @checked

@@ -39,29 +39,27 @@ EXAMPLES, SIZES, ACTIVATIONS = 2000, (784, 32, 10), ("tanh", "identity")
 LEARNING_RATE, MOMENTUM = 0.25, 0.875  # exact in binary
 
 
-def read_cluster(text: str | None) -> tuple[int, int]:
+def read_cluster(text: str) -> tuple[int, int]:
     """Return the number of workers, and the number of this one, from the text of TF_CONFIG.
 
     Raises
     ------
     ValueError
-        If the text is missing, no JSON of the right form, or the number is not a worker's.
+        If the text is missing, no JSON of the right form, or the number is not a worker's, or
+        two workers have one address.
     """
     form = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
     try:
-        config = json.loads(text or "")
-        (kind,), addresses = config["cluster"], config["cluster"]["worker"]
+        config = json.loads(text)
+        ((kind, addresses),) = config["cluster"].items()
         task, index = config["task"]["type"], config["task"]["index"]
-        fits = kind == task == "worker" and isinstance(addresses, list) and bool(addresses)
-        fits = fits and all(isinstance(a, str) and ":" in a for a in addresses)
-    except (ValueError, KeyError, TypeError):
+        fits = kind == task == "worker" and isinstance(addresses, list)
+        fits = fits and all(":" in a for a in addresses) and len(set(addresses)) == len(addresses)
+        fits = fits and type(index) is int and index in range(len(addresses))
+    except Exception:  # anything may be missing, or of another type
         fits = False
     if not fits:
-        raise ValueError(f"TF_CONFIG: expected {form}, got {text or 'nothing'}")
-    if len(set(addresses)) < len(addresses):
-        raise ValueError(f"TF_CONFIG: expected different addresses, got {addresses}")
-    if type(index) is not int or not 0 <= index < len(addresses):
-        raise ValueError(f"TF_CONFIG: expected index 0 to {len(addresses) - 1}, got {index!r}")
+        raise ValueError(f"TF_CONFIG: expected {form}, all different, got {text or 'nothing'}")
     return len(addresses), index
 
 
@@ -86,7 +84,7 @@ def save(path: Path, run: Sequence[int], weights: Sequence[Any], velocities: Seq
     """Write a checkpoint, whole or not at all."""
     arrays = {f"weight_{i}": w.numpy() for i, w in enumerate(weights)}
     arrays |= {f"velocity_{i}": v.numpy() for i, v in enumerate(velocities)}
-    npz.write(path, run=np.array(run), **arrays)
+    npz.write(path, run=run, **arrays)
 
 
 def load(path: Path) -> tuple[list[int], list[Array], list[Array]]:
@@ -119,13 +117,13 @@ def make_step(strategy: Any, weights: Sequence[Any], velocities: Sequence[Any]) 
     return tf.function(lambda *shard: strategy.run(on_one_worker, args=shard))
 
 
-def barrier(strategy: Any) -> None:
-    """Wait until all workers are here, by one more all-reduce."""
+def barrier(strategy: Any) -> Any:
+    """Wait until all workers are here, by one more all-reduce, and return how many they are."""
 
     def ones() -> Any:
         return tf.distribute.get_replica_context().all_reduce("SUM", tf.ones(()))
 
-    tf.function(lambda: strategy.run(ones))()
+    return tf.function(lambda: strategy.run(ones))()
 
 
 def make_variables(strategy: Any, options: argparse.Namespace) -> tuple[int, list[Any], list[Any]]:
@@ -184,12 +182,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--patience", type=int, default=60, help="seconds to wait in an update")
     given = parser.parse_args(arguments)
     try:
-        workers, index = read_cluster(os.environ.get("TF_CONFIG"))
-        for name in ("steps", "every", "patience"):
-            as_number(f"--{name}", getattr(given, name), "[1, inf)", int)
-        as_number("--seed", given.seed, "[0, inf)", int)
-        if not workers <= given.batch <= EXAMPLES:
-            raise ValueError(f"--batch: expected {workers} to {EXAMPLES}, got {given.batch}")
+        workers, index = read_cluster(os.environ.get("TF_CONFIG", ""))
+        intervals = dict.fromkeys(("steps", "every", "patience"), "[1, inf)")
+        intervals |= {"seed": "[0, inf)", "batch": f"[{workers}, {EXAMPLES}]"}
+        for name, interval in intervals.items():
+            as_number(f"--{name}", getattr(given, name), interval, int)
         if not given.folder.is_dir():
             raise ValueError(f"folder: expected one that exists, got {given.folder}")
         train(workers, index, given)

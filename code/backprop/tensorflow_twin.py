@@ -37,7 +37,7 @@ LOSSES: dict[str, Callable[..., Any]] = {
     "mean_squared_error": lambda y, t: tf.reduce_mean(tf.square(y - t)),
     "half_squared_error": lambda y, t: tf.reduce_mean(tf.reduce_sum(tf.square(y - t) / 2, axis=1)),
     "mean_absolute_error": lambda y, t: tf.reduce_mean(tf.abs(y - t)),
-    "huber": lambda y, t: tf.reduce_mean(tf.keras.losses.huber(t, y)),
+    "huber": lambda y, t: tf.reduce_mean(tf.keras.losses.huber(y_true=t, y_pred=y)),
     "sigmoid_cross_entropy": lambda z, t: tf.reduce_mean(
         tf.nn.sigmoid_cross_entropy_with_logits(labels=t, logits=z)
     ),
@@ -90,8 +90,8 @@ def forward(network: Network, parameters: Sequence[Any], X: npt.ArrayLike) -> An
     X : array_like, shape (N, D)
     """
     A = tf.convert_to_tensor(X)
-    if A.dtype != parameters[0].dtype:
-        raise ValueError(f"X: expected {parameters[0].dtype.name}, got {A.dtype.name}")
+    if A.dtype != network.dtype:
+        raise ValueError(f"X: expected {network.dtype}, got {A.dtype.name}")
     for W, b, name in zip(parameters[::2], parameters[1::2], network.activations, strict=True):
         A = ACTIVATIONS[name](A @ W + b)
     return A

@@ -30,15 +30,12 @@ def fit(trainer, epochs, checkpoint=None):
 
 def everything(trainer):
     """Return all that a run is, as numbers and lists, to the last bit."""
-    slots, iterations = trainer.optimizer.state, trainer.optimizer.iterations
-    arrays = [*trainer.network.parameters, *trainer.best, *(a for s in slots for a in s.values())]
-    return {
-        "arrays": [(a.tolist(), a.dtype) for a in arrays],
-        "slots": [list(s) for s in slots],
-        "history": [dict(record) for record in trainer.history],
-        "numbers": (len(trainer.best), trainer.best_epoch, iterations),
-        "rng": trainer.rng.bit_generator.state,
-    }
+    optimizer, history = trainer.optimizer, [dict(record) for record in trainer.history]
+    slots = [(name, a) for slots in optimizer.state for name, a in slots.items()]
+    named = [("", a) for a in (*trainer.network.parameters, *trainer.best)] + slots
+    arrays = [(name, a.tolist(), a.dtype) for name, a in named]
+    counts = len(trainer.best), trainer.best_epoch, optimizer.iterations
+    return arrays, history, counts, trainer.rng.bit_generator.state
 
 
 def everything_in():
@@ -76,12 +73,8 @@ def test_a_resumed_run_is_the_uninterrupted_one(run, file):
 @pytest.mark.parametrize("same_process", [True, False])
 @pytest.mark.parametrize(
     ("name", "calls", "epochs"),
-    [
-        ("loss_and_gradients", 2, 0),  # of three batches in an epoch
-        ("loss_and_gradients", 8, 2),
-        ("evaluate", 2, 2),
-        ("update", 26, 2),  # of three times four parameters
-    ],
+    # An epoch has three batches, that is twelve updates of a parameter.
+    [("loss_and_gradients", 8, 2), ("evaluate", 2, 2), ("update", 11, 0)],
 )
 def test_an_interruption_in_the_midst_of_an_epoch(file, name, calls, epochs, same_process):
     trainer = everything_in()
@@ -179,7 +172,8 @@ def test_settings_are_numbers_and_texts():
         **{"f.0": "test_checkpoints.Halved", "f.0.schedule": 5},
         **{"f.more": "1 entries", "f.more.0": "1 entries", "f.more.0.0": 1.0},
     }
-    assert checkpoints.describe("f", None) == {"f": None}
+    for value in (None, "text"):
+        assert checkpoints.describe("f", value) == {"f": value}
 
 
 def assert_refused(trainer, file, message):
@@ -189,7 +183,7 @@ def assert_refused(trainer, file, message):
     assert everything(trainer) == before
 
 
-def test_a_run_with_other_settings_or_more_or_fewer_is_refused(file):
+def test_a_run_with_other_settings_or_fewer_epochs_is_refused(file):
     trainer = everything_in()
     state = fit(trainer, 1).state()
     settings, missing, parts = state["settings"], "no such setting", ", ".join(state)
@@ -205,17 +199,12 @@ def test_a_run_with_other_settings_or_more_or_fewer_is_refused(file):
         checkpoints.write(file, other)
         message = re.escape(f"a run with {name} {theirs!r}, and this one has {mine!r}; name")
         assert_refused(trainer, file, message)
-
-
-def test_epochs_are_not_lost_to_a_checkpoint_that_has_fewer(file):
-    fit(trainer_of(), 2, file)
-    fit(trainer_of(), 2, file)
-    assert_refused(fit(trainer_of(), 3), file, "a run of 2 epochs, and this one has made 3; name")
+    checkpoints.write(file, state)
+    assert_refused(fit(trainer, 2), file, "a run of 1 epochs, and this one has made 2; name")
 
 
 class Noise:
-    def __call__(self, X, rng):
-        return noise(X, rng)
+    __call__ = staticmethod(noise)
 
 
 def with_object(t, lock=Noise()):  # noqa: B008
@@ -226,10 +215,8 @@ def with_object(t, lock=Noise()):  # noqa: B008
     ("settings", "name"),
     [
         ({"optimizer": optimizers.SGD(lambda t: 0.1)}, "optimizer.learning_rate"),
-        ({"optimizer": optimizers.SGD(partial(lambda t: 0.1))}, "optimizer.learning_rate.function"),
         ({"optimizer": optimizers.SGD(with_object)}, "optimizer.learning_rate.lock"),
         ({"augment": Noise()}, "augment"),
-        ({"augment": Noise().__call__}, "augment"),
     ],
 )
 def test_what_cannot_be_told_apart_is_refused_before_the_first_epoch(file, settings, name):
@@ -240,12 +227,10 @@ def test_what_cannot_be_told_apart_is_refused_before_the_first_epoch(file, setti
     assert len(fit(trainer, 1).history) == 1  # without a checkpoint, it does
 
 
-@pytest.mark.parametrize(
-    "text", ["text", "[5]", "5", "{}", '{"array": []}', '{"array": "array_0"}', '{"settings": {}}']
-)
-def test_a_foreign_file_is_refused(file, text):
-    np.savez(file, state=np.array(text))
-    assert_refused(fit(trainer_of(), 2), file, "(not a checkpoint|a run with network)")
+def test_a_foreign_file_is_refused(file):
+    for text in ("text", "[5]", "5", "{}", '{"array": []}', '{"array": "array_0"}', '{"rng": {}}'):
+        np.savez(file, state=np.array(text))
+        assert_refused(fit(trainer_of(), 2), file, "(not a checkpoint|a run with network)")
 
 
 def test_a_damaged_file_is_refused_or_the_damage_does_not_matter(file):

@@ -35,11 +35,9 @@ def test_shards_give_the_gradient_of_the_batch_and_their_plain_mean_not(sizes, d
     X, T = rng.normal(size=(N, 4)).astype(dtype), np.eye(3, dtype=dtype)[rng.integers(0, 3, N)]
     pieces = [slice(a, b) for a, b in pairwise(np.cumsum([0, *sizes]))]
     of_shards = [network.loss_and_gradients(loss, X[p], T[p])[1] for p in pieces]
-    before = [[g.copy() for g in shard] for shard in of_shards]
     at_once = network.loss_and_gradients(loss, X, T)[1]
     for i, (hand, whole) in enumerate(zip(mean_of_shards(of_shards, sizes), at_once, strict=True)):
         of_one = [shard[i] for shard in of_shards]
-        np.testing.assert_array_equal(of_one[-1], before[-1][i])
         assert (hand.dtype, hand.shape) == (dtype, whole.shape)
         np.testing.assert_allclose(hand, whole, rtol=0, atol=tolerance)
         error = sum(of_one) / K - whole
@@ -68,9 +66,6 @@ def test_shards_that_do_not_fit_are_refused(gradients, sizes, message):
         mean_of_shards(gradients, sizes)
 
 
-# The ring
-
-
 @pytest.mark.equation("ring-bytes")
 @given(K=st.integers(1, 7), P=st.integers(1, 20), seed=st.integers(0, 99))
 def test_a_ring_adds_up_and_every_worker_sends_its_share(K, P, seed):
@@ -85,9 +80,9 @@ def test_a_ring_adds_up_and_every_worker_sends_its_share(K, P, seed):
 
 
 def test_pieces_of_a_ring_may_differ_in_length():
-    sums, sent = ring_all_reduce([np.array([1.0, 2, 4]), np.array([8.0, 16, 32])])
-    assert [held.tolist() for held in sums] == [[9, 18, 36]] * 2
-    assert sent == [2 * 8 + 8, 8 + 2 * 8]
+    sums, sent = ring_all_reduce([n * np.arange(4.0) for n in (1, 2, 4)])
+    assert [held.tolist() for held in sums] == [[0, 7, 14, 21]] * 3
+    assert sent == [8 * 6, 8 * 5, 8 * 5]  # each piece twice, but two of them only once
     assert ring_all_reduce([]) == ([], [])
 
 

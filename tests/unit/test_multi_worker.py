@@ -1,4 +1,4 @@
-"""A cluster of two real processes on this machine: the same weights, and what a death does."""
+"""A worker in this process, and two real ones: what they train, and what a death does."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
-from contextlib import ExitStack
+from unittest.mock import MagicMock, call
 
 import numpy as np
 import pytest
@@ -22,46 +22,167 @@ from backprop.optimizers import Momentum  # noqa: E402
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 # Real processes wait for each other here. These bounds only end what hangs; they judge no speed.
-MOST_SECONDS = 600
-PATIENCE = 120
-# What happens when a worker dies or stops is known only when somebody's patience ends: these tests
-# wait for clocks, so they run weekly and not with every change.
-weekly = pytest.mark.weekly
+MOST_SECONDS, PATIENCE = 600, 120
 
 
-def free_ports(count):
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-
-
-def tf_config(ports, index):
+def tf_config(ports, index, kind="worker"):
     workers = [f"127.0.0.1:{port}" for port in ports]
-    return json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}})
+    return json.dumps({"cluster": {"worker": workers}, "task": {"type": kind, "index": index}})
+
+
+def by_hand(steps, batch, seed=0, mine=slice(None), share=1.0):
+    """Train without TensorFlow, in one piece, and return the weights."""
+    X, T = multi_worker.examples()
+    network = Network(multi_worker.start(seed)[0], multi_worker.ACTIVATIONS)
+    momentum = Momentum(0.25, 0.875)
+    for step in range(steps):
+        rows = multi_worker.batch_rows(seed, step, batch)[mine]
+        _, gradients = network.loss_and_gradients(losses.softmax_cross_entropy, X[rows], T[rows])
+        momentum.step(network.parameters, [share * g for g in gradients])
+    return network.parameters
+
+
+def assert_equal(one, other, tolerance=0.0):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
+
+
+def test_first_weights_and_batches():
+    weights, velocities = multi_worker.start(5)
+    assert [w.shape for w in weights] == [(784, 32), (32,), (32, 10), (10,)]
+    assert np.std(weights[0]) == pytest.approx(0.1, rel=0.02)
+    assert_equal(velocities, [0 * w for w in weights])
+    X, T = multi_worker.examples()
+    assert (X.shape, X.dtype, T.shape, T.dtype) == ((2000, 784), float, (2000, 10), float)
+    rows = multi_worker.batch_rows(5, 7, 2000)
+    assert sorted(rows) == list(range(2000))
+    np.testing.assert_array_equal(rows, multi_worker.batch_rows(5, 7, 2000))
+    for other in [(5, 8), (6, 7), (7, 5)]:
+        assert (rows != multi_worker.batch_rows(*other, 2000)).any()
+
+
+@pytest.mark.parametrize(("workers", "index"), [(1, 0), (2, 1)])
+def test_a_worker_in_this_process(monkeypatch, tmp_path, workers, index):
+    one = tf.distribute.get_strategy()
+    assert multi_worker.barrier(one) == 1
+    strategy = MagicMock(wraps=one, num_replicas_in_sync=workers)  # the sum has one term
+    monkeypatch.setattr("builtins.print", said := MagicMock())
+    monkeypatch.setattr(tf.distribute, "MultiWorkerMirroredStrategy", lambda: strategy)
+    monkeypatch.setattr(multi_worker, "faulthandler", alarm := MagicMock())
+    monkeypatch.setenv("TF_CONFIG", tf_config(range(workers), index))
+    mine, share = [(slice(None), 1.0), (slice(17, 33), 16 / 33)][index]
+    options = f"{tmp_path} --seed 3 --batch 33 --every 3 --patience 7".split()
+    for steps in (4, 6):
+        for mock in (alarm, strategy, said):
+            mock.reset_mock()
+        multi_worker.main([*options, "--steps", str(steps)])
+        first = 3 if index == 0 and steps == 6 else 0  # of worker 0 there is a checkpoint
+        text = f"worker {index} of {workers}: updates {first + 1} to {steps}"
+        assert said.mock_calls == [call(text, flush=True)]
+        alarms = [call(35, exit=True)] + (steps - first) * [call(7, exit=True)]
+        assert alarm.dump_traceback_later.mock_calls == alarms
+        assert strategy.run.call_count == 2  # traced: a step, and the barrier
+        weights = npz.read(tmp_path / f"weights-{index}.npz")
+        assert list(weights) == [f"weight_{i}" for i in range(4)]
+        assert_equal(weights.values(), by_hand(steps, 33, 3, mine, share), tolerance=1e-12)
+    assert (tmp_path / "checkpoint.npz").exists() == (index == 0)
+    strategy.num_replicas_in_sync = 3
+    with pytest.raises(SystemExit, match=f"one device for each, got 3 for {workers} workers"):
+        multi_worker.main(options)
+
+
+def test_a_checkpoint_comes_back_to_the_last_bit_if_it_fits(tmp_path):
+    arrays = [[np.array([[0.1, 1]]), np.array([2.0])], [np.array([[3.0, 4]]), np.array([0.7])]]
+    variables = ([tf.Variable(a) for a in group] for group in arrays)
+    multi_worker.save(tmp_path / "checkpoint.npz", (20, 2**40, 64), *variables)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
+    options = Namespace(folder=tmp_path, seed=2**40, batch=64, steps=20)
+    first, *found = multi_worker.make_variables(tf.distribute.get_strategy(), options)
+    assert first == 20
+    for got, wanted in zip(found, arrays, strict=True):
+        assert_equal(got, wanted)
+    for other in ({"steps": 19}, {"seed": 4}, {"batch": 63}):
+        changed = Namespace(**vars(options) | other)
+        with pytest.raises(ValueError, match=r"^options: .* has seed \d+, batch 64 and 20 updates"):
+            multi_worker.make_variables(tf.distribute.get_strategy(), changed)
+    for wrong in ({"run": np.ones(2)}, {"weight_0": 1}, {"run": np.ones(3), "weight_0": 1}):
+        npz.write(tmp_path / "checkpoint.npz", **wrong)
+        with pytest.raises(ValueError, match=r"checkpoint\.npz: not a checkpoint"):
+            multi_worker.load(tmp_path / "checkpoint.npz")
+
+
+# The command line and TF_CONFIG
+
+CONFIGS = [
+    *[([], 0), ([1], 0, "chief"), ([1, 1], 0), ([1, 2], 2), ([1, 2], -1), ([1, 2], "0")],
+    ([1, 2], True),
+]
+CHANGES = [
+    *[(":1", ""), ('["127.0.0.1:1"]', '{"a:1": 2}'), ('"127.0.0.1:1"', "3"), ("worker", "ps")],
+    ('{"worker"', '{"ps": ["b:1"], "worker"'),
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "two workers", "[]", *(tf_config(*given) for given in CONFIGS)]
+    + [tf_config([1], 0).replace(*change) for change in CHANGES],
+)
+def test_a_description_of_the_cluster_that_is_wrong_is_refused(text):
+    message = f"expected {{.*}}, all different, got {re.escape(text or 'nothing')}"
+    with pytest.raises(ValueError, match=f"^TF_CONFIG: {message}$"):
+        multi_worker.read_cluster(text)
+
+
+def test_options_and_how_the_program_ends(monkeypatch, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        multi_worker.main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in ("on several", "must exist", "in all", "together", "first", "between", "to wait"):
+        assert words in shown
+    monkeypatch.setenv("TF_CONFIG", tf_config([1, 2, 3], 2))
+    monkeypatch.setattr(multi_worker, "train", train := MagicMock())
+    given = {"steps": 500, "batch": 64, "seed": 0, "every": 100, "patience": 60}
+    least = {"steps": 1, "batch": 3, "seed": 0, "every": 1, "patience": 1}
+    for numbers in ({}, least, {"batch": 2000}):
+        options = [word for name, n in numbers.items() for word in (f"--{name}", str(n))]
+        multi_worker.main([str(tmp_path), *options])
+        assert train.call_args == call(3, 2, Namespace(folder=tmp_path, **given | numbers))
+    for name, n in [*((name, n - 1) for name, n in least.items()), ("batch", 2001)]:
+        with pytest.raises(SystemExit, match=f"^Error: --{name}: expected a whole .* got {n}$"):
+            multi_worker.main([str(tmp_path), f"--{name}", str(n)])
+    with pytest.raises(SystemExit, match=r"^Error: folder: expected one that exists, got .*none"):
+        multi_worker.main([str(tmp_path / "none")])
+    train.side_effect = tf.errors.UnavailableError(None, None, "gone")
+    with pytest.raises(SystemExit, match=r"^Error: worker 2 has lost the others .*: gone"):
+        multi_worker.main([str(tmp_path)])
+    monkeypatch.delenv("TF_CONFIG")
+    with pytest.raises(SystemExit, match=r"^Error: TF_CONFIG: expected .*, got nothing"):
+        multi_worker.main([str(tmp_path)])
+
+
+# Clusters
 
 
 @pytest.fixture
-def start():
+def start(tmp_path):
     """Start the workers of a cluster, each with a folder of its own; end them after the test."""
     processes = []
 
-    def start(folders, *options):
-        ports, cluster = free_ports(len(folders)), []
-        for index, folder in enumerate(folders):
+    def start(*options, name=""):
+        with socket.socket() as one, socket.socket() as two:
+            for s in (one, two):
+                s.bind(("127.0.0.1", 0))
+            ports = [s.getsockname()[1] for s in (one, two)]
+        for index in (0, 1):
+            folder = tmp_path / f"{name}{index}"
             folder.mkdir(exist_ok=True)
+            command = [sys.executable, "-m", "backprop.multi_worker", folder]
+            command = [str(word) for word in [*command, "--patience", PATIENCE, *options]]
+            env = os.environ | {"TF_CONFIG": tf_config(ports, index)}
             with open(folder / "log", "w") as log:
-                command = [sys.executable, "-m", "backprop.multi_worker", str(folder)]
-                worker = subprocess.Popen(
-                    [*command, "--patience", str(PATIENCE), *map(str, options)],
-                    env=os.environ | {"TF_CONFIG": tf_config(ports, index)},
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-            processes.append(worker)
-            cluster.append(worker)
-        return cluster
+                processes.append(subprocess.Popen(command, env=env, stdout=log, stderr=log))
+        return processes[-2:]
 
     yield start
     for process in processes:
@@ -69,213 +190,47 @@ def start():
         process.wait()
 
 
-def finish(cluster, folders):
-    """Wait until all workers have ended well, and return their weights."""
-    for worker, folder in zip(cluster, folders, strict=True):
-        assert worker.wait(MOST_SECONDS) == 0, (folder / "log").read_text()
-    weights = []
-    for index, folder in enumerate(folders):
-        with np.load(folder / f"weights-{index}.npz") as file:
-            weights.append([file[name] for name in file.files])
-    return weights
-
-
-def by_hand(steps, batch):
-    """Train without TensorFlow, in one piece, and return the weights."""
-    X, T = multi_worker.examples()
-    weights, _ = multi_worker.start(0)
-    network = Network(weights, multi_worker.ACTIVATIONS)
-    momentum = Momentum(multi_worker.LEARNING_RATE, multi_worker.MOMENTUM)
-    for step in range(steps):
-        rows = multi_worker.batch_rows(0, step, batch)
-        _, gradients = network.loss_and_gradients(losses.softmax_cross_entropy, X[rows], T[rows])
-        momentum.step(network.parameters, gradients)
-    return network.parameters
-
-
-def assert_equal(one, other, tolerance):
-    for a, b in zip(one, other, strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
-
-
-def checkpointed_step(folder):
-    return multi_worker.load(folder / "checkpoint.npz")[0][0]
-
-
-def wait_for(path):
-    end = time.monotonic() + MOST_SECONDS
-    while not path.exists():
-        assert time.monotonic() < end, (path.parent / "log").read_text()
-        time.sleep(0.01)
+def finish(cluster, folder, name=""):
+    """Wait until both workers have ended well, and return their weights."""
+    for index, worker in enumerate(cluster):
+        assert worker.wait(MOST_SECONDS) == 0, (folder / f"{name}{index}" / "log").read_text()
+    read = [npz.read(folder / f"{name}{index}" / f"weights-{index}.npz") for index in (0, 1)]
+    return [list(weights.values()) for weights in read]
 
 
 def test_two_workers_train_what_one_program_trains(start, tmp_path):
-    batch = 33  # unequal shards
-    folders = [tmp_path / "0", tmp_path / "1"]
-    first, second = finish(start(folders, "--steps", 40, "--batch", batch), folders)
-    assert_equal(first, second, tolerance=0)
-    assert_equal(first, by_hand(40, batch), tolerance=1e-12)
+    first, second = finish(start("--steps", 40, "--batch", 33), tmp_path)  # unequal shards
+    assert_equal(first, second)
+    assert_equal(first, by_hand(40, 33), tolerance=1e-12)
     assert np.abs(first[0] - multi_worker.start(0)[0][0]).max() > 0.01  # they did train
 
 
-@weekly
-def test_a_killed_worker_ends_the_others_and_a_restart_gives_the_same_weights(start, tmp_path):
-    folders = [tmp_path / "0", tmp_path / "1"]
-    options = ("--steps", 1_000_000, "--every", 20, "--patience", 20)
-    survivor, victim = start(folders, *options)
-    wait_for(folders[0] / "checkpoint.npz")
-    victim.send_signal(signal.SIGKILL)
-    assert survivor.wait(MOST_SECONDS) == 1
-    log = (folders[0] / "log").read_text()
-    assert "worker 0 has lost the others and stops" in log or "Timeout" in log
-    assert not list(tmp_path.glob("*/weights-*"))
-
-    step = checkpointed_step(folders[0])
-    assert step % 20 == 0
-    options = ("--steps", step + 30)
-    restarted = finish(start(folders, *options), folders)  # worker 1 has no checkpoint of its own
-    fresh = [tmp_path / "fresh 0", tmp_path / "fresh 1"]
-    uninterrupted = finish(start(fresh, *options), fresh)
-    for weights in (*restarted, uninterrupted[1]):
-        assert_equal(weights, uninterrupted[0], tolerance=0)
-
-
-@weekly
+@pytest.mark.weekly  # what happens is known only when somebody's patience ends
 @pytest.mark.parametrize(
-    ("how", "patience", "words"),
+    ("dies", "how", "patience", "words"),
     [
-        ("SIGKILL", 20, "has lost the others|Timeout"),
-        ("SIGSTOP", 7, "Timeout"),  # there, but without an answer: the alarm is before TensorFlow's
+        (0, "SIGKILL", 20, "worker 1 has lost the others and stops|Timeout"),
+        (1, "SIGKILL", 20, "worker 0 has lost the others and stops|Timeout"),
+        (0, "SIGSTOP", 7, "Timeout"),  # it is there, but without an answer
     ],
 )
-def test_a_worker_does_not_wait_for_ever_for_worker_0(start, tmp_path, how, patience, words):
-    folders = [tmp_path / "0", tmp_path / "1"]
-    options = ("--steps", 1_000_000, "--every", 20, "--patience", patience)
-    victim, survivor = start(folders, *options)
-    wait_for(folders[0] / "checkpoint.npz")
-    victim.send_signal(getattr(signal, how))
-    assert survivor.wait(MOST_SECONDS) != 0
-    log = (folders[1] / "log").read_text()
+def test_a_worker_ends_without_the_other_and_a_restart_gives_the_same_weights(
+    start, tmp_path, dies, how, patience, words
+):
+    cluster = start("--steps", 1_000_000, "--every", 20, "--patience", patience)
+    end = time.monotonic() + MOST_SECONDS
+    while not (tmp_path / "0" / "checkpoint.npz").exists():
+        assert time.monotonic() < end, (tmp_path / "0" / "log").read_text()
+        time.sleep(0.01)
+    cluster[dies].send_signal(getattr(signal, how))
+    assert cluster[1 - dies].wait(MOST_SECONDS) != 0
+    log = (tmp_path / f"{1 - dies}" / "log").read_text()
     assert re.search(words, log), log
     assert not list(tmp_path.glob("*/weights-*"))
-
-
-@weekly
-def test_a_worker_alone_gives_up(start, tmp_path):
-    alone, other = start([tmp_path / "0", tmp_path / "1"], "--patience", 3)
-    other.kill()
-    assert alone.wait(MOST_SECONDS) != 0
-    assert "Timeout" in (tmp_path / "0" / "log").read_text()
-
-
-def test_batches_depend_on_seed_and_step_alone():
-    rows = multi_worker.batch_rows(5, 7, 64)
-    assert len(set(rows.tolist())) == 64
-    assert 0 <= rows.min() < rows.max() < multi_worker.EXAMPLES
-    np.testing.assert_array_equal(rows, multi_worker.batch_rows(5, 7, 64))
-    for other in [(5, 8), (6, 7), (7, 5)]:
-        assert (rows != multi_worker.batch_rows(*other, 64)).any()
-
-
-# Bad input
-
-
-@weekly
-def test_workers_refuse_to_go_on_with_another_run(start, tmp_path):
-    folders = [tmp_path / "0", tmp_path / "1"]
-    folders[0].mkdir()
-    variables = ([tf.Variable(a) for a in group] for group in multi_worker.start(5))
-    multi_worker.save(folders[0] / "checkpoint.npz", (20, 5, 64), *variables)
-    cluster = start(folders, "--steps", 40, "--seed", 0)
-    for worker, folder in zip(cluster, folders, strict=True):
-        assert worker.wait(MOST_SECONDS) != 0
-        wrong = "Error: options: expected those of worker 0's run, which has seed 5, batch 64 and"
-        assert wrong in (folder / "log").read_text()
-    assert not list(tmp_path.glob("*/weights-*"))
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "expected .*, got nothing"),
-        ("two workers", "expected .*, got two workers"),
-        ("[]", r"expected .*, got \[\]"),
-        ('{"cluster": {"worker": []}, "task": {"type": "worker", "index": 0}}', "expected"),
-        ('{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}', "expected"),
-        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}', "expected"),
-        (tf_config([1], 0).replace('"worker": [', '"ps": ["b:1"], "worker": ['), "expected"),
-        (tf_config([1, 1], 0), "expected different addresses"),
-        (tf_config([1, 2], 2), "expected index 0 to 1, got 2"),
-        (tf_config([1, 2], -1), "expected index 0 to 1, got -1"),
-        (tf_config([1, 2], "0"), "expected index 0 to 1, got '0'"),
-    ],
-)
-def test_a_wrong_description_of_the_cluster_is_refused(text, message):
-    with pytest.raises(ValueError, match=f"^TF_CONFIG: {message}"):
-        multi_worker.read_cluster(text)
-
-
-def test_a_description_of_the_cluster():
-    assert multi_worker.read_cluster(tf_config([1, 2, 3], 2)) == (3, 2)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--batch", "1"], "--batch: expected 2 to 2000, got 1"),
-        (["--batch", "2001"], "--batch: expected 2 to 2000, got 2001"),
-        (["--seed", "-1"], "--seed: expected a whole number of at least 0, got -1"),
-        (["--steps", "0"], "--steps: expected a whole number of at least 1, got 0"),
-    ],
-)
-def test_wrong_options_are_refused(monkeypatch, tmp_path, options, message):
-    monkeypatch.setenv("TF_CONFIG", tf_config([1, 2], 0))
-    with pytest.raises(SystemExit, match=f"Error: {message}"):
-        multi_worker.main([str(tmp_path), *options])
-
-
-def test_a_missing_folder_and_a_missing_description_are_refused(monkeypatch, tmp_path):
-    monkeypatch.setenv("TF_CONFIG", tf_config([1, 2], 0))
-    with pytest.raises(SystemExit, match="Error: folder: expected one that exists"):
-        multi_worker.main([str(tmp_path / "none")])
-    monkeypatch.delenv("TF_CONFIG")
-    with pytest.raises(SystemExit, match=r"Error: TF_CONFIG: expected .*, got nothing"):
-        multi_worker.main([str(tmp_path)])
-
-
-@pytest.mark.parametrize(
-    ("write", "message"),
-    [
-        (lambda file: file.write_text("text"), "cannot be read"),
-        (lambda file: npz.write(file, run=np.ones(2), weight_0=np.ones(3)), "not a checkpoint"),
-        (lambda file: npz.write(file, run=np.ones(3), weight_0=np.ones(3)), "not a checkpoint"),
-        (lambda file: npz.write(file, weight_0=np.ones(2)), "not a checkpoint"),
-    ],
-    ids=["text", "two numbers", "no velocities", "no run"],
-)
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, write, message):
-    write(tmp_path / "checkpoint.npz")
-    with pytest.raises(ValueError, match=rf"checkpoint\.npz: {message}"):
-        multi_worker.load(tmp_path / "checkpoint.npz")
-
-
-def test_a_checkpoint_that_is_further_on_is_refused(tmp_path):
-    variables = ([tf.Variable(a) for a in group] for group in multi_worker.start(5))
-    multi_worker.save(tmp_path / "checkpoint.npz", (20, 5, 64), *variables)
-    options = Namespace(folder=tmp_path, seed=5, batch=64, steps=20)
-    assert multi_worker.make_variables(tf.distribute.get_strategy(), options)[0] == 20
-    options.steps = 19
-    with pytest.raises(ValueError, match="which has seed 5, batch 64 and 20 updates"):
-        multi_worker.make_variables(tf.distribute.get_strategy(), options)
-
-
-def test_a_checkpoint_comes_back_to_the_last_bit(tmp_path):
-    rng = np.random.default_rng(0)
-    weights, velocities = ([rng.normal(size=s) for s in ((3, 2), (2,))] for _ in range(2))
-    variables = ([tf.Variable(a) for a in group] for group in (weights, velocities))
-    multi_worker.save(tmp_path / "checkpoint.npz", (7, 1, 64), *variables)
-    run, *arrays = multi_worker.load(tmp_path / "checkpoint.npz")
-    assert run == [7, 1, 64]
-    for got, wanted in zip(arrays, (weights, velocities), strict=True):
-        assert_equal(got, wanted, tolerance=0)
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
+    cluster[dies].kill()
+    step = multi_worker.load(tmp_path / "0" / "checkpoint.npz")[0][0]
+    assert step % 20 == 0
+    restarted = finish(start("--steps", step + 30), tmp_path)
+    uninterrupted = finish(start("--steps", step + 30, name="fresh "), tmp_path, "fresh ")
+    for weights in (*restarted, uninterrupted[1]):  # worker 1 had no checkpoint of its own
+        assert_equal(weights, uninterrupted[0])
