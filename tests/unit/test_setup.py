@@ -69,6 +69,8 @@ def without(*names):
 )
 def test_nothing_is_installed_where_nothing_is_missing(run, there):
     assert run(there) == ([], READY)
+    told = "This notebook belongs to version 0.0.9: with another one a cell may fail.\n"
+    assert run(there, "0.0.9") == ([], READY + told)
 
 
 @pytest.mark.parametrize("small", [True, False])
@@ -108,11 +110,6 @@ def test_a_failure_of_pip_is_one_sentence(run, capsys, log, expected):
     with pytest.raises(ImportError, match=f"^tqdm: missing, and {re.escape(expected)}.*$"):
         run(without("tqdm"), code=1, log=log)
     assert capsys.readouterr().out == "Installing tqdm ...\n"
-
-
-def test_a_notebook_of_another_version_is_told(run):
-    told = "This notebook belongs to version 0.0.9: with another one a cell may fail.\n"
-    assert run(OLDEST, "0.0.9") == ([], READY + told)
 
 
 def test_a_python_without_packages_is_completed(tmp_path):
