@@ -89,7 +89,7 @@ def elastic_displacements(
     """
     distance = np.subtract.outer(np.arange(SIDE), np.arange(SIDE))
     gauss = np.exp(-((distance / sigma) ** 2) / 2) / (math.sqrt(2 * math.pi) * sigma)
-    displacements: Array = alpha * (gauss @ rng.uniform(-1, 1, (2, n, SIDE, SIDE)) @ gauss)
+    displacements: Array = alpha * (gauss @ rng.uniform(-1, 1, (2, n, SIDE, SIDE)) @ gauss.T)
     return displacements
 
 
