@@ -113,8 +113,8 @@ def warp(X: Images, field: Annotated[Array, "2 28 28", FREE]) -> Array:
     for r in (top, top + 1):
         for c in (left, left + 1):
             inside = (r >= 0) & (r < SIDE) & (c >= 0) & (c < SIDE)
-            weight = (1 - np.abs(row - r)) * (1 - np.abs(column - c)) * inside
-            place = np.where(inside, r * SIDE + c, 0)
+            weight = inside * (1 - np.abs(row - r)) * (1 - np.abs(column - c))
+            place = inside * (r * SIDE + c)
             warped += weight.astype(X.dtype)[:, None] * pixels[place]
     return warped.T
 

@@ -27,7 +27,7 @@ import math
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from enum import Enum
+from enum import Enum, auto
 from numbers import Integral, Real
 from typing import (
     Annotated,
@@ -64,8 +64,8 @@ KINDS = {
 class DType(Enum):
     """What happens to an array whose dtype is not that of the arrays before it."""
 
-    CONVERTED = 1  # it is converted to theirs
-    FREE = 2  # it stays as it is
+    CONVERTED = auto()  # it is converted to theirs
+    FREE = auto()  # it stays as it is
 
 
 CONVERTED, FREE = DType
@@ -135,7 +135,7 @@ def _check(hint: Any) -> Check | None:
             return functools.partial(_choice, text)
         if kind in (int, float):
             return lambda name, value, _: as_number(name, value, text, kind)
-        scalar = get_args(get_args(kind)[1])[0]
+        (scalar,) = get_args(get_args(kind)[1])
         rule = next((r for r in rules if isinstance(r, DType)), None)
         conditions = [r for r in rules if callable(r)]
 
@@ -151,7 +151,7 @@ def _check(hint: Any) -> Check | None:
     if origin is Callable or hint is Callable:
         return _function
     if origin is Sequence:
-        return functools.partial(_sequence, _check(arguments[0]))
+        return functools.partial(_sequence, _check(*arguments))
     if origin in (Union, types.UnionType):
         checks = [_check(member) for member in arguments if member is not type(None)]
         return functools.partial(_either, type(None) in arguments, checks)
@@ -196,7 +196,7 @@ def as_array(
         raise ValueError(f"{name}: expected an array without a mask: fill or drop what it hides")
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # rows of several lengths, for example
+    except Exception as error:  # rows of several lengths, for example
         raise ValueError(
             f"{name}: expected an array, got {type(value).__name__} ({error})"
         ) from error
@@ -238,7 +238,7 @@ def float_type(name: str, value: Any) -> Any:
     """
     try:
         dtype = np.dtype(value)
-    except (TypeError, ValueError):  # it stands for none
+    except Exception:  # it stands for none
         dtype = np.dtype(object)
     if dtype not in FLOATS:
         raise ValueError(f"{name}: expected float32 or float64, got {value!r}")

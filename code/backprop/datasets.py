@@ -170,7 +170,7 @@ def restore_hint(file: Path) -> Iterator[None]:
     how = f"in a clone of the repository run `{command}`, elsewhere reinstall backprop-by-hand"
     try:
         yield
-    except (OSError, ValueError) as error:
+    except Exception as error:
         raise ValueError(f"{file}: {error}. Restore the file: {how}.") from error
 
 

@@ -129,7 +129,7 @@ def draw_graph(
         offset = 0.3
         for text, colour in texts[::side]:
             if name in text:
-                where = {"ha": "right" if side < 0 else "left", "linespacing": 1.35}
+                where = {"ha": "right" if name in left else "left", "linespacing": 1.35}
                 ax.text(x + side * offset, y, text[name], color=colour, **where, **font)
                 offset += 0.08 * max(map(len, text[name].split("\n"))) + 0.1
     return figure

@@ -38,5 +38,5 @@ def digit_reader() -> Network:
 
 def _read(file: Path) -> dict[str, Any]:
     with restore_hint(file):
-        results: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        results: dict[str, Any] = json.loads(file.read_bytes())
     return results

@@ -120,7 +120,7 @@ def run(mutants: list[Mutant]) -> Iterator[tuple[Mutant, Result]]:
     new = (mutant for mutant in mutants if mutant not in known)
     for job, result in in_forks(Job(m, tests_of(m.module), results.first(m)) for m in new):
         results.add(job.mutant, {k: v for k, v in result.items() if k != "output"})
-        if "::" in (result["killer"] or ""):
+        if "::" in (result.get("killer") or ""):
             failed[job.mutant.module, job.mutant.original].add(result["killer"])
         yield job.mutant, result
     clean = [Job(Mutant(m, "", "", text, text), [sorted(f)]) for (m, text), f in failed.items()]

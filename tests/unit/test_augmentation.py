@@ -150,3 +150,4 @@ def test_a_group_shares_its_field_and_is_picked_anew(dtype):
         partners.add(tuple(np.flatnonzero((warped == warped[0]).all(axis=1))))
     assert len(partners) > 15
     assert len(np.unique(seen, axis=0)) == 60
+    assert {Augmentation(), Augmentation(group=50)} == {Augmentation()}  # frozen, so it has a hash

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -18,6 +18,7 @@ from backprop.contracts import (
     FREE,
     Array,
     Count,
+    F,
     FloatType,
     as_array,
     as_number,
@@ -51,9 +52,8 @@ def refusal(f, /, *args, **kwargs):
 # One argument
 
 ANY, ROW, MATRIX = (Annotated[Array, shape] for shape in ("...", "N", "N K"))
-WHOLE, TRUTH, TEXTS = (
-    Annotated[npt.NDArray[kind], "N"] for kind in (np.integer, np.bool_, np.str_)
-)
+KINDS = np.float64, np.integer, np.bool_, np.str_
+DOUBLE, WHOLE, TRUTH, TEXTS = (Annotated[npt.NDArray[kind], "N"] for kind in KINDS)
 NAMES = Sequence[Annotated[str, ("he", "glorot")]]
 RATE = Annotated[float, "[0, 1]"]
 NO_MASK = "an array without a mask: fill or drop what it hides"
@@ -77,7 +77,7 @@ NO_MASK = "an array without a mask: fill or drop what it hides"
         (str | RATE | None, "x"),
         (FloatType, np.float32),
         (FloatType, "float64"),
-        (object, "x"),
+        (F, "x"),
     ],
 )
 def test_what_fits_goes_through(hint, value):
@@ -93,6 +93,8 @@ def test_what_fits_goes_through(hint, value):
         (ANY, np.ones(2, np.float16), "float32 or float64, got float16"),
         (ANY, np.ones(2, ">f8"), "float32 or float64, got >f8"),
         (ANY, None, "float32 or float64, got object"),
+        (DOUBLE, np.ones(1, np.float32), "float64, got float32"),
+        (DOUBLE, [np.nan], "finite numbers, got nan at (0,)"),
         (WHOLE, [1.0], "integers, got float64"),
         (WHOLE, [True], "integers, got bool"),
         (TRUTH, [1], "bool, got int64"),
@@ -108,6 +110,7 @@ def test_what_fits_goes_through(hint, value):
         (ANY, [np.ma.array([1.0], mask=[1])], NO_MASK),
         (ANY, (1.0, np.ma.masked), NO_MASK),
         (Callable[[float], float], "abs", "a function, got 'abs'"),
+        (Callable, "abs", "a function, got 'abs'"),
         (NAMES, "he", "a sequence, got 'he'"),
         (NAMES, {"he": 2}, "a sequence, got {'he': 2}"),
         (NAMES, np.array(3), "a sequence, got array(3)"),
@@ -117,6 +120,7 @@ def test_what_fits_goes_through(hint, value):
         (np.random.Generator, np.random, f"np.random.default_rng(seed), got {np.random!r}"),
         (Network | None, "net", "Network, got 'net'"),
         (None | RATE, 2, "a number of at least 0 and at most 1, got 2"),
+        (None | RATE, abs, f"a number of at least 0 and at most 1, got {abs!r}"),
         (RATE | Callable[[int], float], None, "a number of at least 0 and at most 1, got None"),
         (FloatType, int, "float32 or float64, got <class 'int'>"),
         (FloatType, ">f8", "float32 or float64, got '>f8'"),
@@ -273,6 +277,7 @@ class Parent:
 class Child(Parent):
     steps: Count = 1
     note: str = ""
+    cache: Annotated[str, ("full",)] = field(default="empty", init=False)
 
 
 def test_fields_of_a_dataclass():

@@ -184,12 +184,14 @@ def assert_normal(points, mean, deviation):
 
 
 def test_points_of_source_4():
-    sets = [datasets.regression_points(seed) for seed in range(200)]
-    assert all((targets == np.full((100, 1), 10.0)).all() for _, targets in sets)
-    assert_normal(np.concatenate([X for X, _ in sets]), 1, 0.1)
+    X, targets = zip(*(datasets.regression_points(seed) for seed in range(200)), strict=True)
+    np.testing.assert_array_equal(targets, np.full((200, 100, 1), 10.0), strict=True)
+    assert np.shape(X) == (200, 100, 1)
+    assert_normal(np.array(X), 1, 0.1)
 
     X, targets = datasets.classification_points(3, sizes=(40_000, 10_000))
     np.testing.assert_array_equal(targets, [[0.0]] * 40_000 + [[1.0]] * 10_000, strict=True)
+    assert X.shape == (50_000, 1)
     assert_normal(X[:40_000], -1, 1)
     assert_normal(X[40_000:], 3, 1)
     assert [len(a) for a in datasets.classification_points(0)] == [100, 100]

@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 
 from backprop import plotting
 
-PLACES = {1: (0, 1), 2: (2, 1), 3: (2, 0)}
+PLACES = {1: (1, 5), 2: (3, 5), 3: (3, 4)}
 EDGES = [(1, 2), (1, 3)]
 
 
@@ -38,6 +38,8 @@ def test_style_is_set_for_the_figures_that_follow():
     _, ax = plt.subplots()
     lines = [ax.plot([0, 1])[0] for _ in plotting.SERIES]
     assert [line.get_color() for line in lines] == list(plotting.SERIES)
+    assert plotting.SERIES[:2] == (plotting.FORWARD, plotting.BACKWARD)
+    assert plotting.LINE_STYLES[4:] == ((0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
     assert len(set(plotting.SERIES)) == len(set(plotting.LINE_STYLES)) == len(plotting.SERIES)
     assert len({str(line.get_linestyle()) for line in lines[:4]}) == 4
     assert [ax.spines[side].get_visible() for side in ("top", "right", "left")] == [0, 0, 1]
@@ -49,8 +51,9 @@ def test_style_is_set_for_the_figures_that_follow():
 
 
 def test_style_starts_no_shell_in_a_plain_program(tmp_path):
-    use = "from backprop import plotting; plotting.use_style(); import IPython"
-    program = f"{use}; plotting.use_style(); assert IPython.get_ipython() is None"
+    program = "import sys; from backprop import plotting; assert 'matplotlib' not in sys.modules"
+    program += "; plotting.use_style(); import IPython"
+    program += "; plotting.use_style(); assert IPython.get_ipython() is None"
     environment = os.environ | {"IPYTHONDIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
     assert not list(tmp_path.iterdir())  # no history
@@ -147,32 +150,32 @@ def test_texts_of_nodes():
     # In the direction of reading values come before slopes; the nearer text is 0.3 inches away, and
     # the farther one leaves 0.08 inches for each character of the longest line, and 0.1 more.
     assert drawn(figure) == {
-        "1": (0, 1, "center", plotting.INK),
-        "2": (2, 1, "center", "white"),
-        "3": (2, 0, "center", plotting.INK),
-        "left": (-0.3 - 8 * 0.08 - 0.1, 1, "right", plotting.FORWARD),
-        "far left": (-0.3, 1, "right", plotting.BACKWARD),
-        "right": (2.3, 1, "left", plotting.FORWARD),
-        "two\nlines": (2.3 + 5 * 0.08 + 0.1, 1, "left", plotting.BACKWARD),
+        "1": (1, 5, "center", plotting.INK),
+        "2": (3, 5, "center", "white"),
+        "3": (3, 4, "center", plotting.INK),
+        "left": (round(0.7 - 8 * 0.08 - 0.1, 12), 5, "right", plotting.FORWARD),
+        "far left": (0.7, 5, "right", plotting.BACKWARD),
+        "right": (3.3, 5, "left", plotting.FORWARD),
+        "two\nlines": (3.3 + 5 * 0.08 + 0.1, 5, "left", plotting.BACKWARD),
     }
 
 
 @pytest.mark.parametrize(
     ("direction", "x", "y", "tail", "head", "colour"),
     [
-        ("forward", 0.68, 0.66, 1, 2, plotting.FORWARD),
-        ("backward", 1.32, 0.34, 2, 1, plotting.BACKWARD),
+        ("forward", 1.68, 4.66, 1, 2, plotting.FORWARD),
+        ("backward", 2.32, 4.34, 2, 1, plotting.BACKWARD),
     ],
 )
 def test_edges_and_what_is_new(direction, x, y, tail, head, colour):
     texts = {(1, 2): "first"}, {(1, 2): "second", (1, 3): "alone"}
     figure = plotting.draw_graph(PLACES, EDGES, *texts, new=[2, (1, 2)], direction=direction)
     written = drawn(figure)  # near the edge's tail, the second text below the first
-    assert written["first"] == (x, 1.08, "center", plotting.FORWARD)
-    assert written["second"] == (x, 0.92, "center", plotting.BACKWARD)
+    assert written["first"] == (x, 5.08, "center", plotting.FORWARD)
+    assert written["second"] == (x, 4.92, "center", plotting.BACKWARD)
     assert written["alone"] == (x, y, "center", plotting.BACKWARD)
     edge, *nodes = figure.axes[0].lines
-    assert (edge.get_xydata().tolist(), edge.get_color()) == ([[0, 1], [2, 0]], "#B5B5B5")
+    assert (edge.get_xydata().tolist(), edge.get_color()) == ([[1, 5], [3, 4]], "#B5B5B5")
     assert [tuple(*node.get_xydata()) for node in nodes] == list(PLACES.values())
     assert [node.get_markerfacecolor() for node in nodes] == ["white", colour, "white"]
     rims = [plotting.MUTED, colour, plotting.MUTED]
@@ -186,10 +189,11 @@ def test_graph_has_the_size_of_its_positions_and_margins():
     figure = plotting.draw_graph(PLACES, EDGES, margins=(1.0, 0.25))
     (ax,) = figure.axes
     np.testing.assert_allclose(figure.get_size_inches(), [4, 1.5])
-    np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [-1, 3, -0.25, 1.25])
+    np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [0, 4, 3.75, 5.25])
     assert ax.get_position().bounds == (0, 0, 1, 1)
     assert not ax.axison
     assert figure.get_layout_engine() is None
+    np.testing.assert_allclose(plotting.draw_graph(PLACES, []).get_size_inches(), [5.5, 1.7])
 
 
 @pytest.mark.parametrize(
@@ -225,10 +229,11 @@ def test_images_are_shown_row_by_row_in_order_on_one_scale(symmetric, lowest, co
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_blank_images_are_blank_and_five_in_a_row(symmetric):
     figure = plotting.show_images(np.zeros((6, 4)), symmetric=symmetric)
-    assert len(figure.axes) == 10
+    assert figure.axes[0].get_gridspec().get_geometry() == (2, 5)
     image = figure.axes[5].images[0]
     assert image.to_rgba(image.get_array())[..., :3].min() > 0.95
     assert image.get_clim()[1] == 1
-    assert len(plotting.show_images(np.zeros((1, 4)), columns=1).axes) == 1
+    (ax,) = plotting.show_images(np.zeros((1, 4)), columns=1).axes
+    assert ax.images[0].get_cmap().name == "gray_r"
     with pytest.raises(ValueError, match="images: expected P² pixels in each row, got 5"):
         plotting.show_images(np.zeros((2, 5)), symmetric=symmetric)
