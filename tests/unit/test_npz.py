@@ -10,15 +10,16 @@ from backprop import npz
 ARRAYS = {"a": np.ones((2, 3), np.float32), "b": np.array(["tanh", "relu"]), "c": np.array(1)}
 
 
-@pytest.mark.parametrize("name", ["model", "model.npz"])
-def test_arrays_come_back_from_a_file_of_just_that_name(tmp_path, name):
-    npz.write(tmp_path / name, **{"a": np.zeros(100)})  # what was there before is gone
-    npz.write(str(tmp_path / name), **ARRAYS)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-    found = npz.read(tmp_path / name)
+def test_arrays_come_back_from_a_file_of_just_that_name(tmp_path):
+    npz.write(tmp_path / "model", a=np.zeros(100))  # what was there before is gone
+    npz.write(str(tmp_path / "model"), **ARRAYS)
+    assert os.listdir(tmp_path) == ["model"]
+    found = npz.read(tmp_path / "model")
     assert found.keys() == ARRAYS.keys()
     for key, array in ARRAYS.items():
         np.testing.assert_array_equal(found[key], array, strict=True)
+    with pytest.raises(FileNotFoundError, match=r"model: there is no folder .*runs$"):
+        npz.write(tmp_path / "runs" / "model", **ARRAYS)
 
 
 @pytest.mark.parametrize("broken", [(np, "savez"), (os, "replace")])
@@ -34,11 +35,6 @@ def test_who_is_stopped_while_writing_leaves_the_old_file(tmp_path, monkeypatch,
     with pytest.raises(KeyboardInterrupt):
         npz.write(tmp_path / "model", a=np.zeros(3))
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("model", before)]
-
-
-def test_a_folder_that_is_missing_gets_a_sentence(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"model: there is no folder .*runs$"):
-        npz.write(tmp_path / "runs" / "model", **ARRAYS)
 
 
 def test_other_files_are_refused(tmp_path):
