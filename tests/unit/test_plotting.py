@@ -38,7 +38,6 @@ def test_style_is_set_for_the_figures_that_follow():
     _, ax = plt.subplots()
     lines = [ax.plot([0, 1])[0] for _ in plotting.SERIES]
     assert [line.get_color() for line in lines] == list(plotting.SERIES)
-    assert plotting.SERIES[:2] == (plotting.FORWARD, plotting.BACKWARD)
     assert plotting.LINE_STYLES[4:] == ((0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
     assert len(set(plotting.SERIES)) == len(set(plotting.LINE_STYLES)) == len(plotting.SERIES)
     assert len({str(line.get_linestyle()) for line in lines[:4]}) == 4
