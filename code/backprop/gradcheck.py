@@ -171,7 +171,8 @@ def assert_gradients_agree(
     """Compare gradients got in three ways, and return the comparison as a table.
 
     The table shows each gradient's norm, then the largest absolute difference hand - tape and the
-    relative error hand - differences, as a bound (the last digits differ between processors).
+    relative error hand - differences, rounded up to a power of ten: digits differ between
+    processors.
 
     Parameters
     ----------
@@ -199,9 +200,14 @@ def assert_gradients_agree(
                 raise AssertionError(_disagreement(name, other, h, compared))
         lines.append(
             f"{name:<{width}}  {h.shape!s:<9}  {np.linalg.norm(h):>13.8f}"
-            f"  {f'< {tape_tolerance:.0e}':>9}  {f'< {numerical_tolerance:.0e}':>9}"
+            f"  {_bound(t.gap.max()):>9}  {_bound(d.error):>9}"
         )
     return "\n".join(lines)
+
+
+def _bound(gap: float) -> str:
+    """Return the next power of ten, as text; nothing is nearer than rounding can tell."""
+    return f"≤ {10.0 ** math.ceil(math.log10(max(gap, 1e-17))):.0e}"
 
 
 @checked
