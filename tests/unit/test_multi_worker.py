@@ -113,25 +113,18 @@ def test_a_checkpoint_comes_back_to_the_last_bit_if_it_fits(tmp_path):
 
 # The command line and TF_CONFIG
 
-CONFIGS = [
-    *[([], 0), ([1], 0, "chief"), ([1, 1], 0), ([1, 2], 2), ([1, 2], -1), ([1, 2], "0")],
-    ([1, 2], True),
-]
-CHANGES = [
-    *[(":1", ""), ('["127.0.0.1:1"]', '{"a:1": 2}'), ('"127.0.0.1:1"', "3"), ("worker", "ps")],
-    ('{"worker"', '{"ps": ["b:1"], "worker"'),
-]
 
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "two workers", "[]", *(tf_config(*given) for given in CONFIGS)]
-    + [tf_config([1], 0).replace(*change) for change in CHANGES],
-)
-def test_a_description_of_the_cluster_that_is_wrong_is_refused(text):
-    message = f"expected {{.*}}, all different, got {re.escape(text or 'nothing')}"
-    with pytest.raises(ValueError, match=f"^TF_CONFIG: {message}$"):
-        multi_worker.read_cluster(text)
+def test_a_description_of_the_cluster_that_is_wrong_is_refused():
+    one = tf_config([1], 0)
+    texts = ["", "two workers", "[]", tf_config([], 0), tf_config([1], 0, "chief")]
+    texts += [tf_config([1, 1], 0), *(tf_config([1, 2], index) for index in (2, -1, "0", True))]
+    texts += [one.replace(":1", ""), one.replace('"127.0.0.1:1"', "3"), one.replace("worker", "ps")]
+    texts.append(one.replace('["127.0.0.1:1"]', '{"a:1": 2}'))
+    texts.append(one.replace('{"worker"', '{"ps": ["b:1"], "worker"'))
+    for text in texts:
+        message = f"expected {{.*}}, all different, got {re.escape(text or 'nothing')}"
+        with pytest.raises(ValueError, match=f"^TF_CONFIG: {message}$"):
+            multi_worker.read_cluster(text)
 
 
 def test_options_and_how_the_program_ends(monkeypatch, tmp_path, capsys):
@@ -165,18 +158,18 @@ def test_options_and_how_the_program_ends(monkeypatch, tmp_path, capsys):
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Start the workers of a cluster, each with a folder of its own; end them after the test."""
+def start():
+    """Start two workers, each with a folder of its own in one folder; end them after the test."""
     processes = []
 
-    def start(*options, name=""):
+    def start(parent, *options):
         with socket.socket() as one, socket.socket() as two:
             for s in (one, two):
                 s.bind(("127.0.0.1", 0))
             ports = [s.getsockname()[1] for s in (one, two)]
         for index in (0, 1):
-            folder = tmp_path / f"{name}{index}"
-            folder.mkdir(exist_ok=True)
+            folder = parent / str(index)
+            folder.mkdir(parents=True, exist_ok=True)
             command = [sys.executable, "-m", "backprop.multi_worker", folder]
             command = [str(word) for word in [*command, "--patience", PATIENCE, *options]]
             env = os.environ | {"TF_CONFIG": tf_config(ports, index)}
@@ -190,19 +183,19 @@ def start(tmp_path):
         process.wait()
 
 
-def finish(cluster, folder, name=""):
+def finish(cluster, parent):
     """Wait until both workers have ended well, and return their weights."""
     for index, worker in enumerate(cluster):
-        assert worker.wait(MOST_SECONDS) == 0, (folder / f"{name}{index}" / "log").read_text()
-    read = [npz.read(folder / f"{name}{index}" / f"weights-{index}.npz") for index in (0, 1)]
-    return [list(weights.values()) for weights in read]
+        assert worker.wait(MOST_SECONDS) == 0, (parent / str(index) / "log").read_text()
+    files = [parent / str(index) / f"weights-{index}.npz" for index in (0, 1)]
+    return [list(npz.read(file).values()) for file in files]
 
 
 def test_two_workers_train_what_one_program_trains(start, tmp_path):
-    first, second = finish(start("--steps", 40, "--batch", 33), tmp_path)  # unequal shards
+    cluster = start(tmp_path, "--steps", 40, "--batch", 33)  # unequal shards
+    first, second = finish(cluster, tmp_path)
     assert_equal(first, second)
     assert_equal(first, by_hand(40, 33), tolerance=1e-12)
-    assert np.abs(first[0] - multi_worker.start(0)[0][0]).max() > 0.01  # they did train
 
 
 @pytest.mark.weekly  # what happens is known only when somebody's patience ends
@@ -217,20 +210,21 @@ def test_two_workers_train_what_one_program_trains(start, tmp_path):
 def test_a_worker_ends_without_the_other_and_a_restart_gives_the_same_weights(
     start, tmp_path, dies, how, patience, words
 ):
-    cluster = start("--steps", 1_000_000, "--every", 20, "--patience", patience)
+    cluster = start(tmp_path, "--steps", 1_000_000, "--every", 20, "--patience", patience)
     end = time.monotonic() + MOST_SECONDS
     while not (tmp_path / "0" / "checkpoint.npz").exists():
         assert time.monotonic() < end, (tmp_path / "0" / "log").read_text()
         time.sleep(0.01)
     cluster[dies].send_signal(getattr(signal, how))
     assert cluster[1 - dies].wait(MOST_SECONDS) != 0
-    log = (tmp_path / f"{1 - dies}" / "log").read_text()
+    log = (tmp_path / str(1 - dies) / "log").read_text()
     assert re.search(words, log), log
     assert not list(tmp_path.glob("*/weights-*"))
     cluster[dies].kill()
     step = multi_worker.load(tmp_path / "0" / "checkpoint.npz")[0][0]
     assert step % 20 == 0
-    restarted = finish(start("--steps", step + 30), tmp_path)
-    uninterrupted = finish(start("--steps", step + 30, name="fresh "), tmp_path, "fresh ")
+    options, fresh = ("--steps", step + 30), tmp_path / "fresh"
+    restarted = finish(start(tmp_path, *options), tmp_path)
+    uninterrupted = finish(start(fresh, *options), fresh)
     for weights in (*restarted, uninterrupted[1]):  # worker 1 had no checkpoint of its own
         assert_equal(weights, uninterrupted[0])
