@@ -37,8 +37,19 @@ OTHER = "sum mean max min maximum minimum argmax argmin any all zeros ones zeros
 OTHER = dict(zip(OTHER.split()[::2], OTHER.split()[1::2], strict=True))
 OTHER |= {new: old for old, new in OTHER.items()} | {"sin": "cos", "cos": "sin", "floor": "ceil"}
 SYMMETRIC = ["max", "min", "maximum", "minimum", "isinstance", "getattr", "vdot", "swapaxes"]
-DECORATORS = ["property", "classmethod", "staticmethod", "dataclass"]  # without which nothing runs
-UNSEEN = ["strict", "repr", "zorder", "lw", "ms", "mew", "fontsize", "linespacing"]  # keywords
+# Without which nothing runs, or the same runs slower.
+DECORATORS = ["property", "classmethod", "staticmethod", "dataclass", "functools.cache", "cache"]
+UNSEEN = [
+    "strict",
+    "bound",
+    "repr",
+    "zorder",
+    "lw",
+    "ms",
+    "mew",
+    "fontsize",
+    "linespacing",
+]  # keywords
 RULE = [rule.split(": ") for line in RULES.splitlines() for rule in re.split(" {2,}", line) if rule]
 PATTERNS = [(parse(old), old, new) for old, news in RULE for new in news.split(", ")]
 
@@ -116,8 +127,10 @@ def is_left_alone(child: Any, node: Any) -> bool:
     numbers = all(isinstance(x, ast.Constant) for x in getattr(child, "elts", [child]))
     look = isinstance(child, ast.keyword) and child.arg in UNSEEN
     look = look or (isinstance(node, ast.Dict) and numbers)
-    members = isinstance(node, ast.Compare) and isinstance(child, ast.Tuple)
-    return look or members or isinstance(node, ast.Raise | ast.JoinedStr)
+    members = isinstance(node, ast.Compare | ast.ExceptHandler) and isinstance(child, ast.Tuple)
+    length = isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".reshape")
+    to_be_found = length and isinstance(child, ast.UnaryOp)  # any negative number does
+    return look or members or to_be_found or isinstance(node, ast.Raise | ast.JoinedStr)
 
 
 def changes(node: Any, scope: str, bound: set[str], hint: bool) -> Iterator[tuple[Any, ...]]:
