@@ -37,19 +37,9 @@ OTHER = "sum mean max min maximum minimum argmax argmin any all zeros ones zeros
 OTHER = dict(zip(OTHER.split()[::2], OTHER.split()[1::2], strict=True))
 OTHER |= {new: old for old, new in OTHER.items()} | {"sin": "cos", "cos": "sin", "floor": "ceil"}
 SYMMETRIC = ["max", "min", "maximum", "minimum", "isinstance", "getattr", "vdot", "swapaxes"]
-# Without which nothing runs, or the same runs slower.
-DECORATORS = ["property", "classmethod", "staticmethod", "dataclass", "functools.cache", "cache"]
-UNSEEN = [
-    "strict",
-    "bound",
-    "repr",
-    "zorder",
-    "lw",
-    "ms",
-    "mew",
-    "fontsize",
-    "linespacing",
-]  # keywords
+# Without the first nothing runs, without a cache the same runs slower; keywords nobody sees.
+DECORATORS = ["property", "classmethod", "staticmethod", "dataclass", "functools.cache"]
+UNSEEN = ["strict", "bound", "repr", "zorder", "lw", "ms", "mew", "fontsize", "linespacing"]
 RULE = [rule.split(": ") for line in RULES.splitlines() for rule in re.split(" {2,}", line) if rule]
 PATTERNS = [(parse(old), old, new) for old, news in RULE for new in news.split(", ")]
 
@@ -125,12 +115,10 @@ def of_node(node: Any, bound: set[str]) -> Iterator[tuple[str, Any, str]]:
 def is_left_alone(child: Any, node: Any) -> bool:
     """Tell whether no more than a text for people, the order of a set or a look could change."""
     numbers = all(isinstance(x, ast.Constant) for x in getattr(child, "elts", [child]))
-    look = isinstance(child, ast.keyword) and child.arg in UNSEEN
-    look = look or (isinstance(node, ast.Dict) and numbers)
+    look = getattr(child, "arg", "") in UNSEEN or (isinstance(node, ast.Dict) and numbers)
     members = isinstance(node, ast.Compare | ast.ExceptHandler) and isinstance(child, ast.Tuple)
-    length = isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".reshape")
-    to_be_found = length and isinstance(child, ast.UnaryOp)  # any negative number does
-    return look or members or to_be_found or isinstance(node, ast.Raise | ast.JoinedStr)
+    length = isinstance(child, ast.UnaryOp) and ast.unparse(node).split("(")[0].endswith("reshape")
+    return look or members or length or isinstance(node, ast.Raise | ast.JoinedStr)
 
 
 def changes(node: Any, scope: str, bound: set[str], hint: bool) -> Iterator[tuple[Any, ...]]:
@@ -140,10 +128,9 @@ def changes(node: Any, scope: str, bound: set[str], hint: bool) -> Iterator[tupl
             scope, bound = f"{scope}.{name}", {a.arg for a in [*args.args, *args.kwonlyargs]}
         case ast.ClassDef(name=name):
             scope, bound = f"{scope}.{name}", set()
-    found = of_node(node, bound)
-    yield from (
-        (scope, *c) for c in found if not hint or c[0].startswith(("Annotated", "interval"))
-    )
+    for change in of_node(node, bound):
+        if not hint or change[0].startswith(("Annotated", "interval")):
+            yield scope, *change
     hint |= isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript) and not scope
     for field, value in ast.iter_fields(node):
         for child in value if isinstance(value, list) else [value]:
