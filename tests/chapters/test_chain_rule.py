@@ -92,6 +92,28 @@ def by_network(network):
     return network.backward(outputs, losses.half_squared_error(outputs[-1], [[TARGET]])[1])
 
 
+@pytest.mark.equation("sum-rule")
+def test_the_sum_rule():
+    # E depends on three numbers, which depend on y; and the chapter's four gates, where b fans out.
+    def numbers(y):
+        return y**2, math.sin(y), math.exp(-y)
+
+    def error_of(y):
+        u, v, s = numbers(y)
+        return u * v + s / u
+
+    y = 0.7
+    u, v, s = numbers(y)
+    slopes, inner = (v - s / u**2, u, 1 / u), (2 * y, math.cos(y), -math.exp(-y))
+    by_paths = sum(outer * slope for outer, slope in zip(slopes, inner, strict=True))
+    h = 1e-5
+    assert by_paths == pytest.approx((error_of(y + h) - error_of(y - h)) / (2 * h), rel=1e-8)
+
+    a, b, c = 1.0, 3.0, 2.0
+    up, down = ((a + b + step) * max(b + step, c) for step in (h, -h))
+    assert max(b, c) * 1 + (a + b) * 1 == pytest.approx((up - down) / (2 * h), rel=1e-8) == 7
+
+
 @pytest.mark.equation("total-input")
 @pytest.mark.equation("node-output")
 @pytest.mark.equation("squared-error")
