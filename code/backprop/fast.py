@@ -59,7 +59,7 @@ class FastNetwork(Network):
         super().__init__(parameters, activations)
         hidden = self.activations[:-1]
         _check_equal("activations", self.activations, (*["relu"] * len(hidden), "identity"))
-        self.gradients = [np.zeros_like(p) for p in self.parameters]
+        self.gradients = [np.empty_like(p) for p in self.parameters]
         self.memory: dict[int, tuple[list[Array], list[Array]]] = {}
 
     def loss_and_gradients(
@@ -160,11 +160,9 @@ class FastNetwork(Network):
         """
         W, active = self.parameters[0], (A != 0).any(axis=0)
         head = len(active) if active.all() else int(active.argmin())
-        rows = head + active[head:].nonzero()[0]
-        parts: list[Part] = [(rows, A[:, rows], W.take(rows, axis=0))]
-        if head:
-            parts.insert(0, (slice(head), A[:, :head], W[:head]))
-        return parts
+        rows = head + np.flatnonzero(active[head:])
+        copied = rows, A[:, rows], W.take(rows, axis=0)
+        return [(slice(head), A[:, :head], W[:head]), copied] if head else [copied]
 
     def _memory(self, n: int) -> tuple[list[Array], list[Array]]:
         """Return memory for the layers' outputs and for the hidden ones' deltas, for n examples."""
