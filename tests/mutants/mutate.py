@@ -36,7 +36,7 @@ RULES += "".join(f"np.{f}(A): A  math.{f}(A): A\n" for f in SKIPPED.split())
 OTHER = "sum mean max min maximum minimum argmax argmin any all zeros ones zeros_like ones_like"
 OTHER = dict(zip(OTHER.split()[::2], OTHER.split()[1::2], strict=True))
 OTHER |= {new: old for old, new in OTHER.items()} | {"sin": "cos", "cos": "sin", "floor": "ceil"}
-SYMMETRIC = ["max", "min", "maximum", "minimum", "isinstance", "getattr", "vdot", "swapaxes"]
+SYMMETRIC = "max min maximum minimum isinstance getattr vdot swapaxes shares_memory"
 # Without the first nothing runs, without a cache the same runs slower; keywords nobody sees.
 DECORATORS = ["property", "classmethod", "staticmethod", "dataclass", "functools.cache"]
 UNSEEN = ["strict", "bound", "repr", "zorder", "lw", "ms", "mew", "fontsize", "linespacing"]
@@ -83,7 +83,7 @@ def of_node(node: Any, bound: set[str]) -> Iterator[tuple[str, Any, str]]:
         case ast.Call(func=f, args=args, keywords=keywords):
             name = getattr(f, "attr", ast.unparse(f))
             places = args if name == "range" else []
-            yield from exchanged(node, "args") if name not in SYMMETRIC else ()
+            yield from exchanged(node, "args") if name not in SYMMETRIC.split() else ()
             if name in OTHER and isinstance(f, ast.Attribute):
                 other = parse(changed(f, attr=OTHER[name]))
                 yield "other function", node, changed(node, func=other)
