@@ -183,10 +183,11 @@ def label_lines(ax: Any, space: float = 1.25) -> None:
     Parameters
     ----------
     ax : matplotlib.axes.Axes
-        Its limits must not change afterwards.
+        Its limits and scales must not change afterwards.
     space : float
         Least distance between two labels, in heights of their letters.
     """
+    ax.autoscale_view()  # else its limits would be those before the last lines were drawn
     lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
     ends = [ax.transData.transform((line.get_xdata()[-1], line.get_ydata()[-1])) for line in lines]
     heights = ax.transAxes.inverted().transform(ends)[:, 1].clip(0, 1)

@@ -78,14 +78,15 @@ def test_the_colours_of_forward_and_backward_mean_nothing_else():
 
 def test_labels_stand_at_the_ends_of_their_lines_in_their_colours():
     _, ax = plt.subplots()
-    ax.set_ylim(0, 1)
-    for label, height in (("high", 0.8), ("low", 0.2), ("_unnamed", 0.5)):
-        ax.plot([0, 1], [0.5, height], label=label)
+    ax.margins(y=0)
+    for label, height in (("high", 90), ("low", 0), ("_unnamed", 40)):
+        ax.plot([0, 1], [10, height], label=label)
     plotting.label_lines(ax)
-    found = {text.get_text(): (text.xy[1], text.get_color()) for text in ax.texts}
+    found = {text.get_text(): (*text.xy, text.get_color()) for text in ax.texts}
+    high, low, _ = (line.get_color() for line in ax.lines)
     assert found == {
-        line.get_label(): (pytest.approx(line.get_ydata()[1]), line.get_color())
-        for line in ax.lines[:2]
+        "high": (1, pytest.approx(1), high),
+        "low": (1, pytest.approx(0, abs=1e-9), low),
     }
 
 
