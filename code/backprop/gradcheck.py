@@ -190,7 +190,8 @@ def assert_gradients_agree(
         If a tolerance is exceeded; names the gradient, its worst entry and the values there.
     """
     width = max(map(len, ["gradient", *names]))
-    lines = [f"{'gradient':<{width}}  shape               norm  hand-tape  hand-diff"]
+    wide = max([9, *(len(str(np.shape(h))) for h in hand)])
+    lines = [f"{'gradient':<{width}}  {'shape':<{wide}}  {'norm':>13}  hand-tape  hand-diff"]
     for name, h, (t, d) in _by_name(names, hand, tape, numerical):
         for other, compared, agree in (  # with NaN nothing does
             ("the tape", t, t.gap.max() <= tape_tolerance),
@@ -199,7 +200,7 @@ def assert_gradients_agree(
             if not agree:
                 raise AssertionError(_disagreement(name, other, h, compared))
         lines.append(
-            f"{name:<{width}}  {h.shape!s:<9}  {np.linalg.norm(h):>13.8f}"
+            f"{name:<{width}}  {h.shape!s:<{wide}}  {np.linalg.norm(h):>13.8f}"
             f"  {_bound(t.gap.max()):>9}  {_bound(d.error):>9}"
         )
     return "\n".join(lines)

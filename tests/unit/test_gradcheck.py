@@ -245,6 +245,9 @@ def test_the_agreement_is_a_table():
         "W            (2, 2)        5.00000000    ≤ 1e-13    ≤ 1e-17",
         "a long bias  (2,)          0.55901699    ≤ 1e-17    ≤ 1e-08",
     ]
+    long = [np.ones((20, 10, 3))]
+    header, row = assert_gradients_agree(["X"], long, long, long).split("\n")
+    assert header.index("norm") + 4 == row.index(".") + 9
 
 
 @pytest.mark.parametrize("by", [1, -1, np.nan, np.inf, -np.inf])
