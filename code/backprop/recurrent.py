@@ -166,7 +166,7 @@ class Recurrent(ABC):
         """
         Wx, Wh, b = self.parameters
         T, N, _ = X.shape
-        states = [np.zeros((T + 1, N, len(Wh)), Wx.dtype) for _ in range(self.state_count)]
+        states = [np.empty((T + 1, N, len(Wh)), Wx.dtype) for _ in range(self.state_count)]
         for s, initial in zip(states, self._states("state", state, N), strict=True):
             s[0] = initial
         # The input's share of all steps is one product; only the state's has to wait its turn.
