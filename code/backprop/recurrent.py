@@ -166,7 +166,7 @@ class Recurrent(ABC):
         """
         Wx, Wh, b = self.parameters
         T, N, _ = X.shape
-        states = [np.zeros((T + 1, N, len(Wh)), Wx.dtype) for _ in range(self.state_count)]
+        states = [np.empty((T + 1, N, len(Wh)), Wx.dtype) for _ in range(self.state_count)]
         for s, initial in zip(states, self._states("state", state, N), strict=True):
             s[0] = initial
         # The input's share of all steps is one product; only the state's has to wait its turn.
@@ -273,7 +273,8 @@ class SimpleRNN(Recurrent):
 
     def cell(self, gates: Array, before: list[Array]) -> list[Array]:
         """Return ``[h]``."""
-        gates += before[0] @ self.parameters[1]
+        (h,) = before
+        gates += h @ self.parameters[1]
         np.tanh(gates, out=gates)
         return [gates]
 
@@ -281,7 +282,8 @@ class SimpleRNN(Recurrent):
         self, cache: Cache, t: int, d_after: Sequence[Array]
     ) -> tuple[Array, list[Array]]:
         """Through the tanh, then across Wh (eq: rnn-delta)."""
-        delta = d_after[0] * (1 - cache.gates[t] ** 2)
+        (d_h,) = d_after
+        delta = d_h * (1 - cache.gates[t] ** 2)
         return delta, [delta @ self.parameters[1].T]
 
 
@@ -301,7 +303,8 @@ class LSTM(Recurrent):
 
     def cell(self, gates: Array, before: list[Array]) -> list[Array]:
         """Return ``[h, c]``."""
-        gates += before[0] @ self.parameters[1]
+        h, c = before
+        gates += h @ self.parameters[1]
         # One tanh serves all four, since sigmoid(z) = tanh(z / 2) / 2 + 1 / 2.
         scale = np.repeat(np.array([0.5, 0.5, 1, 0.5], gates.dtype), gates.shape[1] // 4)
         gates *= scale
@@ -309,7 +312,7 @@ class LSTM(Recurrent):
         gates *= scale
         gates += 1 - scale
         i, f, g, o = np.split(gates, 4, axis=1)
-        c = f * before[1] + i * g
+        c = f * c + i * g
         return [o * np.tanh(c), c]
 
     def cell_backward(
@@ -318,8 +321,8 @@ class LSTM(Recurrent):
         """Through output and cell (eq: lstm-cell-error), then the gates (eq: lstm-delta)."""
         i, f, g, o = np.split(cache.gates[t], 4, axis=1)
         c_before, tanh_c = cache.states[1][t], np.tanh(cache.states[1][t + 1])
-        d_h = d_after[0]
-        d_c = d_after[1] + d_h * o * (1 - tanh_c**2)
+        d_h, d_c = d_after
+        d_c = d_c + d_h * o * (1 - tanh_c**2)
         delta = np.concatenate(
             [
                 d_c * g * i * (1 - i),
@@ -343,7 +346,7 @@ class GRU(Recurrent):
 
     def cell(self, gates: Array, before: list[Array]) -> list[Array]:
         """Return ``[h]``."""
-        h, Wh = before[0], self.parameters[1]
+        (h,), Wh = before, self.parameters[1]
         units = len(Wh)
         z, r, g = np.split(gates, 3, axis=1)
         gates[:, : 2 * units] = sigmoid(gates[:, : 2 * units] + h @ Wh[:, : 2 * units])
@@ -355,20 +358,21 @@ class GRU(Recurrent):
         self, cache: Cache, t: int, d_after: Sequence[Array]
     ) -> tuple[Array, list[Array]]:
         """Through the mixture, the candidate, and the two gates (eq: gru-delta)."""
-        h, Wh = cache.states[0][t], self.parameters[1]
-        units = len(Wh)
+        (states,), (d_h,), Wh = cache.states, d_after, self.parameters[1]
+        h, units = states[t], len(Wh)
         z, r, g = np.split(cache.gates[t], 3, axis=1)
-        delta_g = d_after[0] * (1 - z) * (1 - g**2)
+        delta_g = d_h * (1 - z) * (1 - g**2)
         d_reset = delta_g @ Wh[:, 2 * units :].T  # gradient in r h
         delta = np.concatenate(
-            [d_after[0] * (h - g) * z * (1 - z), d_reset * h * r * (1 - r), delta_g], axis=1
+            [d_h * (h - g) * z * (1 - z), d_reset * h * r * (1 - r), delta_g], axis=1
         )
-        d_h = d_after[0] * z + d_reset * r + delta[:, : 2 * units] @ Wh[:, : 2 * units].T
-        return delta, [d_h]
+        through_gates = delta[:, : 2 * units] @ Wh[:, : 2 * units].T
+        return delta, [d_h * z + d_reset * r + through_gates]
 
     def state_weight_gradient(self, cache: Cache, delta: Array) -> Array:
         """Return the gradient of Wh; what the candidate received is r h."""
-        h, units = _rows(cache.states[0][:-1]), len(self.parameters[1])
+        (states,), units = cache.states, len(self.parameters[1])
+        h = _rows(states[:-1])
         _, r, _ = np.split(_rows(cache.gates), 3, axis=1)
         delta_zr, delta_g = np.split(delta, [2 * units], axis=1)
         return np.concatenate([h.T @ delta_zr, (r * h).T @ delta_g], axis=1)

@@ -28,9 +28,6 @@ def assert_same(mine, others):
         np.testing.assert_array_equal(a, b, strict=True)
 
 
-# Forward and backward
-
-
 def test_masks_act_on_the_way_and_do_not_show_in_what_forward_returns():
     network, X, _, masks = masked_case(["tanh", "relu", "sigmoid"])
     X[:, 1] = masks[0][:, 1] = 0  # an input of zero is dropped like any other
@@ -43,9 +40,6 @@ def test_masks_act_on_the_way_and_do_not_show_in_what_forward_returns():
     _, dX = network.backward(outputs, slope, masks)
     assert (slope == 1).all()
     assert dX.any(axis=0).tolist() == [True, False, True, True]
-
-
-# Making a network
 
 
 def test_parameters_are_kept_so_that_an_optimizer_can_change_them():
@@ -99,9 +93,6 @@ def test_mean_squares_of_z_and_of_the_gradient_in_x(scale, share, expected):
         gains.append([np.mean(outputs[1] ** 2), np.mean(dX**2)])
     # The mean is off by less than three in a hundred, which is four standard errors.
     np.testing.assert_allclose(np.mean(gains, axis=0), expected, rtol=0.03)
-
-
-# Files
 
 
 @pytest.mark.parametrize(("file", "dtype"), [("network.npz", np.float64), ("model", np.float32)])
@@ -188,3 +179,8 @@ def test_masks_and_outputs_that_do_not_fit_are_refused(change, message):
     ]:
         with pytest.raises(ValueError, match=f"^{name}{message.format(n=len(right))}"):
             call(change(right))
+
+
+def test_the_name_of_a_loss_is_no_loss():
+    with pytest.raises(ValueError, match=r"^loss: expected a function, got 'huber'$"):
+        small().loss_and_gradients("huber", np.ones((5, 3)), np.ones((5, 2)))

@@ -176,6 +176,7 @@ WX, WH, B = np.ones((D, H)), np.ones((H, H)), np.ones(H)
 @pytest.mark.parametrize(
     ("kind", "parameters", "message"),
     [
+        (SimpleRNN, 3, "parameters: expected a sequence, got 3"),
         (SimpleRNN, [WX, WH], "parameters: expected Wx, Wh and b, got 2 arrays"),
         (SimpleRNN, [WX, WH, B, B], "parameters: expected Wx, Wh and b, got 4 arrays"),
         (SimpleRNN, [WX, B, B], r"Wh: expected shape \(H, GH\), got \(2,\)"),
@@ -204,6 +205,19 @@ def test_a_wrong_number_of_states_is_refused(kind, change):
         layer.forward(X, wrong)
     with pytest.raises(ValueError, match=f"^d_{message}"):
         layer.backward(cache, d_outputs, wrong)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"state": [np.zeros((1, H))]}, r"state\[0\]: expected shape \(4, 2\), got \(1, 2\)"),
+        ({"mask": np.ones((T, 1), bool)}, r"mask: expected shape \(6, 4\), got \(6, 1\)"),
+    ],
+)
+def test_states_and_masks_that_would_broadcast_are_refused(arguments, message):
+    layer, X, *_ = make_case(SimpleRNN)
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        layer.forward(X, **arguments)
 
 
 @pytest.mark.parametrize(("k1", "k2"), [(3, 2), (T + 2, T + 1), (None, 3), (None, T)])
