@@ -1,13 +1,14 @@
-"""One epoch of training the same network on the same data, in a dozen ways.
+"""One epoch of training the same network on the same data, in more than a dozen ways.
 
 A contender is made of images, digits and starting parameters. It has `step`, one update on a given
 batch; `epoch`, which shows every image once in a new order and returns how many there were; and
-`trained`, the parameters as NumPy arrays. The first line of its docstring goes into the results.
-Libraries are imported by the contender that needs them.
+`trained`, the parameters as NumPy arrays. One whose `learns` is false has only `epoch`: it is a
+part of another's work. The first line of a docstring goes into the results. Libraries are imported
+by the contender that needs them.
 """
 
 import os
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -81,6 +82,8 @@ class FastSteps:
 class Products:
     """The eight matrix products of a step, and nothing else"""
 
+    learns, matmul = False, staticmethod(np.matmul)
+
     def __init__(self, X, y, parameters):
         self.batches = [X[k : k + BATCH] for k in range(0, len(X) - BATCH + 1, BATCH)]
         self.W1, self.W2, self.W3 = parameters[::2]
@@ -89,14 +92,14 @@ class Products:
         self.D1, self.D2 = np.empty_like(self.Z1), np.empty_like(self.Z2)
 
     def products(self, X):
-        np.matmul(X, self.W1, out=self.Z1)
-        np.matmul(self.Z1, self.W2, out=self.Z2)
-        np.matmul(self.Z2, self.W3, out=self.Z3)
-        np.matmul(self.Z2.T, self.Z3, out=self.dW3)
-        np.matmul(self.Z3, self.W3.T, out=self.D2)
-        np.matmul(self.Z1.T, self.D2, out=self.dW2)
-        np.matmul(self.D2, self.W2.T, out=self.D1)
-        np.matmul(X.T, self.D1, out=self.dW1)
+        self.matmul(X, self.W1, out=self.Z1)
+        self.matmul(self.Z1, self.W2, out=self.Z2)
+        self.matmul(self.Z2, self.W3, out=self.Z3)
+        self.matmul(self.Z2.T, self.Z3, out=self.dW3)
+        self.matmul(self.Z3, self.W3.T, out=self.D2)
+        self.matmul(self.Z1.T, self.D2, out=self.dW2)
+        self.matmul(self.D2, self.W2.T, out=self.D1)
+        self.matmul(X.T, self.D1, out=self.dW1)
 
     def epoch(self):
         for X in self.batches:
@@ -106,6 +109,8 @@ class Products:
 
 class Keras:
     """Keras on TensorFlow: fit, data as tensors (faster than as arrays)"""
+
+    steps_per_execution = 1
 
     def __init__(self, X, y, parameters):
         tf = tensorflow()
@@ -120,10 +125,11 @@ class Keras:
         self.model.compile(
             keras.optimizers.SGD(RATE),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            steps_per_execution=self.steps_per_execution,
         )
 
     def step(self, X, y):
-        self.model.train_on_batch(X, y)
+        self.model.fit(X, y, batch_size=BATCH, shuffle=False, verbose=0)
 
     def epoch(self):
         self.model.fit(self.X, self.y, batch_size=BATCH, shuffle=True, verbose=0)
@@ -131,6 +137,12 @@ class Keras:
 
     def trained(self):
         return self.model.get_weights()
+
+
+class KerasManySteps(Keras):
+    """Keras on TensorFlow: fit with steps_per_execution=100, a hundred batches in one call"""
+
+    steps_per_execution = 100
 
 
 class TensorFlow:
@@ -194,22 +206,25 @@ class Torch:
     def __init__(self, X, y, parameters):
         import torch
 
-        self.torch = torch
+        self.torch, self.library = torch, torch_library(torch)
         self.X, self.y = torch.from_numpy(X), torch.from_numpy(y)
-        layers = [torch.nn.Linear(D, H) for D, H in pairwise(SIZES)]
+        layers = [torch.nn.Linear(*W.shape) for W in parameters[::2]]
         self.model = torch.nn.Sequential(
             layers[0], torch.nn.ReLU(), layers[1], torch.nn.ReLU(), layers[2]
         )
         with torch.no_grad():
             for p, value in zip(self.model.parameters(), parameters, strict=True):
                 p.copy_(torch.from_numpy(value.T))
-        self.loss = torch.nn.CrossEntropyLoss()
+        self.cross_entropy = torch.nn.CrossEntropyLoss()
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=RATE)
+
+    def loss(self, X, y):
+        return self.cross_entropy(self.model(X), y)
 
     def step(self, X, y):
         X, y = self.torch.as_tensor(X), self.torch.as_tensor(y)
         self.optimizer.zero_grad()
-        self.loss(self.model(X), y).backward()
+        self.loss(X, y).backward()
         self.optimizer.step()
 
     def epoch(self):
@@ -219,6 +234,40 @@ class Torch:
 
     def trained(self):
         return [p.detach().numpy().T for p in self.model.parameters()]
+
+
+class TorchCompiled(Torch):
+    """PyTorch, torch.compile: network and loss as one compiled function, both ways"""
+
+    def __init__(self, X, y, parameters):
+        super().__init__(X, y, parameters)
+        self.loss = self.torch.compile(super().loss)
+
+
+class TorchProducts(Products):
+    """PyTorch: the eight matrix products of a step, and nothing else"""
+
+    def __init__(self, X, y, parameters):
+        import torch
+
+        super().__init__(X, y, parameters)
+        self.matmul, self.library = torch.matmul, torch_library(torch)
+        self.batches = [torch.from_numpy(X) for X in self.batches]
+        for name, array in vars(self).items():
+            if isinstance(array, np.ndarray):
+                setattr(self, name, torch.from_numpy(array))
+
+
+class TorchTiny(Torch):
+    """PyTorch, eager: the usual loop with 1-1-1-10, where multiplying costs next to nothing"""
+
+    learns = False
+
+    def __init__(self, X, y, parameters):
+        # Linear(D, H) takes its sizes from the arrays: a corner of each.
+        W1, b1, W2, b2, W3, b3 = parameters
+        corners = [W1[:1, :1], b1[:1], W2[:1, :1], b2[:1], W3[:1], b3]
+        super().__init__(np.ascontiguousarray(X[:, :1]), y, corners)
 
 
 class Jax:
@@ -374,9 +423,16 @@ CONTENDERS = {
     "tf.function": TensorFlowSteps,
     "tf.function, whole epoch": TensorFlow,
     "PyTorch": Torch,
+    "PyTorch, compiled": TorchCompiled,
     "Keras fit": Keras,
+    "Keras fit, 100 at once": KerasManySteps,
     "scikit-learn": ScikitLearn,
     "one by one": PerExample,
+}
+# What one contender's time goes to. They take turns with the rest, and stand apart in the results.
+PARTS = {
+    "PyTorch's products": TorchProducts,
+    "PyTorch, tiny network": TorchTiny,
 }
 
 
@@ -388,6 +444,11 @@ def targets(y):
 def by_ink(X):
     """Return the order of the pixels in which those that often have ink come first."""
     return np.argsort(-(X != 0).mean(axis=0), kind="stable")
+
+
+def torch_library(torch):
+    """Return the name of the library for matrix products that PyTorch was built with."""
+    return torch.__config__.show().partition("BLAS_INFO=")[2].partition(",")[0]
 
 
 def thread_pools():
@@ -432,7 +493,9 @@ class Entry:
     def __init__(self, name, folder, threads):
         self.folder, self.threads = Path(folder), threads
         self.X, self.y = np.load(self.folder / "X.npy"), np.load(self.folder / "y.npy")
-        self.contender = CONTENDERS[name](self.X, self.y, self._parameters("start"))
+        make = (CONTENDERS | PARTS)[name]
+        self.contender = make(self.X, self.y, self._parameters("start"))
+        self.learns = getattr(make, "learns", True)
         self.turn_of = getattr(self.contender, "turn", self.contender.epoch)
 
     def _parameters(self, name):
@@ -441,7 +504,7 @@ class Entry:
 
     def check_step(self):
         """Do one step and compare with the textbook's."""
-        if isinstance(self.contender, Products):
+        if not self.learns:
             return
         self.contender.step(self.X[:BATCH], self.y[:BATCH])
         expected = self._parameters("stepped")
@@ -467,7 +530,7 @@ class Entry:
     def finish(self, least_accuracy):
         """Return the peak memory in MB, and the accuracy on the data that it was trained on."""
         peak = peak_memory()
-        if isinstance(self.contender, Products):
+        if not self.learns:
             return peak, None
         y = np.load(self.folder / "y.npy")
         network = Network([np.array(p) for p in self.contender.trained()], ACTIVATIONS)
@@ -478,8 +541,9 @@ class Entry:
         return peak, accuracy
 
     def how(self):
-        """Return one line on what the contender does."""
-        return self.contender.__doc__.splitlines()[0]
+        """Return one line on what the contender does, and with which library if that varies."""
+        line, library = self.contender.__doc__.splitlines()[0], vars(self.contender).get("library")
+        return f"{line}; products by {library}" if library else line
 
     def blas(self):
         """Return name, version and kernel of NumPy's library for matrix products."""

@@ -7,6 +7,7 @@
 its own, and only one of them computes at a time: in every round each trains for one epoch, in
 random order. A busy machine slows all of them alike; compare the ratios, not the times. Before
 that, one step of each must give the textbook's weights, and in the end each must have learned.
+Parts of a contender's work, such as its products alone, take their turns with the rest.
 On Linux all get as many processors as threads: some start threads of their own beside those.
 """
 
@@ -15,6 +16,7 @@ import json
 import os
 import platform
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -29,12 +31,21 @@ import steps
 from tqdm import tqdm
 from workers import Worker, WorkerError
 
-OUTPUT = Path(__file__).parents[1] / "code" / "backprop" / "data" / "speed.json"
+ROOT = Path(__file__).parents[1]
+OUTPUT = ROOT / "code" / "backprop" / "data" / "speed.json"
 OURS = "sgd_step"
 FULL_EPOCH = 60000
 LEAST_ACCURACY = 0.9
 STEPS_PER_TURN = 20
 PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+NUMBERS = ["cpu family", "model", "stepping"]
+VECTORS = ("avx", "fma", "amx")
+MEASURED = [
+    "code",
+    "benchmarks",
+    "chapters/09_fast_training.ipynb",
+    f":(exclude){OUTPUT.relative_to(ROOT)}",
+]
 PACKAGES = ["numpy", "tensorflow", "tensorflow-cpu", "keras", "torch", "jax", "scikit-learn"]
 # What the package promises, with one thread: its samples per second over the contender's.
 GOALS = {
@@ -69,8 +80,8 @@ def pin(threads):
 
 
 def race(folder, threads, rounds, examples):
-    """Let all contenders train in turns; return results by name, and the BLAS that NumPy uses."""
-    names = list(contenders.CONTENDERS)
+    """Let all train in turns; return contenders and parts by name, and the BLAS that NumPy uses."""
+    names = [*contenders.CONTENDERS, *contenders.PARTS]
     warm_up = -(-FULL_EPOCH // examples)  # so that all have seen as much as in one full epoch
     with ExitStack() as stack:
         workers, first_peaks = {}, {}
@@ -102,7 +113,8 @@ def race(folder, threads, rounds, examples):
             ("cpu_ratio", "samples_per_cpu_second"),
         ):
             result[ratio] = round(results[OURS][speed]["median"] / result[speed]["median"], 3)
-    return results, blas
+    entrants = {name: results[name] for name in contenders.CONTENDERS}
+    return entrants, {name: results[name] for name in contenders.PARTS}, blas
 
 
 def summary(name, turns, threads):
@@ -149,8 +161,9 @@ def walk(folder, threads, rounds):
     }
 
 
-def print_race(results, threads):
-    """Print the contenders, the fastest first, and then the goals."""
+def print_race(entrants, parts, threads):
+    """Print the contenders and the parts, the fastest first, and then the goals."""
+    results = entrants | parts
     print(f"\nThreads: {threads}\n")
     columns = [
         "",
@@ -190,13 +203,34 @@ def print_walk(results):
 
 
 def processor():
-    """Return the name of the processor's model."""
+    """Return the processor's name, family and model, and its instructions for vectors."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
     except OSError:  # not Linux
-        names = []
-    return (names and names[0]) or platform.processor() or platform.machine()
+        first = ""
+    pairs = (line.partition(":") for line in first.splitlines())
+    facts = {key.strip(): text.strip() for key, _, text in pairs}
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    details = [f"{key} {facts[key]}" for key in NUMBERS if key in facts]
+    vectors = [flag for flag in facts.get("flags", "").split() if flag.startswith(VECTORS)]
+    return {"processor": ", ".join([name, *details]), "vectors": " ".join(vectors)}
+
+
+def commit():
+    """Return the commit that is measured, and whether files differ from it; none without git."""
+    try:
+        head = git("rev-parse", "--short=12", "HEAD")
+        changes = git("status", "--porcelain", "--untracked-files=no", "--", *MEASURED)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{head} with changes" if changes else head
+
+
+def git(*arguments):
+    """Return what a git command prints."""
+    return subprocess.check_output(
+        ["git", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL, text=True
+    ).strip()
 
 
 def versions():
@@ -233,7 +267,8 @@ def measure(options):
     """Run everything that the options ask for and return what is written to the file."""
     result = {
         "date": date.today().isoformat(),
-        "processor": processor(),
+        "commit": commit(),
+        **processor(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions(),
         "rounds": options.rounds,
@@ -241,7 +276,9 @@ def measure(options):
         "pinned": bool(PROCESSORS),
         "batch_size": contenders.BATCH,
         "sizes": contenders.SIZES,
+        "steps_timed": options.rounds * STEPS_PER_TURN,
         "contenders": {},
+        "parts": {},
         "steps": {},
     }
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
@@ -254,10 +291,12 @@ def measure(options):
             preparation("write", options.examples)
             preparation.end()
             key = str(threads)
-            entrants, result["blas"] = race(folder, threads, options.rounds, options.examples)
-            result["contenders"][key] = entrants
+            entrants, parts, result["blas"] = race(
+                folder, threads, options.rounds, options.examples
+            )
+            result["contenders"][key], result["parts"][key] = entrants, parts
             result["steps"][key] = walk(folder, threads, options.rounds)
-            print_race(result["contenders"][key], threads)
+            print_race(entrants, parts, threads)
             print_walk(result["steps"][key])
     return result
 

@@ -1,6 +1,7 @@
-"""Benchmarks end with a sentence when they are stopped."""
+"""Benchmarks train what they say, and end with a sentence when they are stopped."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,65 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+# Those that need no more than the tests have; `make speed` checks a step of each before it starts.
+TRIED = ["sgd_step", "FastNetwork", "bare products", "Network", "one by one"]
+KERAS = "Keras fit, 100 at once"
+
+
+@pytest.fixture
+def benchmarks(tmp_path, monkeypatch):
+    """Return the modules, with a thousand images in a folder."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import contenders
+    import steps
+    import training
+    import workers
+
+    for name, text in training.environment(1, None).items():
+        monkeypatch.setenv(name, text)
+    contenders.Preparation(tmp_path).write(1000)
+    return contenders, steps, training, workers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*TRIED, pytest.param(KERAS, marks=pytest.mark.tensorflow)])
+def test_a_contender_does_the_textbooks_step_and_trains_for_an_epoch(benchmarks, tmp_path, name):
+    contenders, _, _, workers = benchmarks
+    if name == KERAS:
+        pytest.importorskip("tensorflow")
+    worker = workers.Worker(name, contenders.Entry, name, tmp_path, 1)
+    try:
+        worker("check_step")
+        examples, seconds, _ = worker("turn")
+        assert worker("how") == contenders.CONTENDERS[name].__doc__
+    finally:
+        worker.end()
+    assert examples == (100 if name == "one by one" else 1000)
+    assert seconds > 0
+
+
+def test_a_wrong_step_is_refused(benchmarks, tmp_path, monkeypatch):
+    contenders, *_ = benchmarks
+    monkeypatch.setattr(contenders, "RATE", 0.2)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        contenders.Entry("sgd_step", tmp_path, 1).check_step()
+
+
+def test_the_forms_of_the_chapter_agree_and_take_turns(benchmarks, tmp_path):
+    _, steps, *_ = benchmarks
+    forms = steps.Steps(tmp_path)
+    forms.check()
+    seconds = forms.turn(2)
+    assert set(seconds) == {"bare products", *forms.how()}
+    assert all(len(times) == 2 and min(times) > 0 for times in seconds.values())
+
+
+def test_results_name_processor_and_commit(benchmarks):
+    _, _, training, _ = benchmarks
+    found = training.processor()
+    assert found["processor"]
+    assert set(found) == {"processor", "vectors"}
+    assert re.fullmatch(r"[0-9a-f]{12}( with changes)?|unknown", training.commit())
 
 
 @pytest.mark.slow
