@@ -9,6 +9,7 @@ from notebooks import KINDS, fold
 from backprop import __version__
 
 MOST_LINES = 20
+MOST_LINES_IN_SIGHT = 220  # of code that is not folded, in a whole chapter
 MOST_OUTPUT_LINES = 60
 SHORTEST_ALT = 20
 FEWEST_EXERCISES, MOST_EXERCISES = 5, 8
@@ -121,6 +122,17 @@ def has_short_cells(notebook):
         for n, cell in cells(notebook, "code")
         if (lines := len(cell.source.splitlines())) > MOST_LINES
     ]
+
+
+def shows_little_code(notebook):
+    lines = sum(
+        sum(bool(line.strip()) for line in cell.source.splitlines())
+        for _, cell in cells(notebook, "code")
+        if not HIDING & set(cell.metadata.get("tags", []))
+    )
+    if lines > MOST_LINES_IN_SIGHT:
+        return [f"shows {lines} lines of code, expected at most {MOST_LINES_IN_SIGHT}: fold some"]
+    return []
 
 
 def has_short_outputs(notebook):
@@ -272,6 +284,7 @@ RULES = [
     has_no_error_output,
     has_no_trace_of_a_machine,
     has_short_cells,
+    shows_little_code,
     has_short_outputs,
     describes_each_picture,
     begins_with_setup,

@@ -151,6 +151,13 @@ def long_cell(nb):
     nb.cells[PRINT].source = "\n".join(["x = 1"] * 21)
 
 
+@breaks("shows_little_code", "shows 221 lines of code, expected at most 220")
+def much_code_in_sight(nb):
+    lines = "\n\n".join(["x = 1"] * 20)
+    nb.cells[PRINT:PRINT] = [new_code_cell(lines) for _ in range(10)]
+    nb.cells[PRINT].source += "\nx = 1" * 19
+
+
 @breaks("has_short_outputs", "cell 3: prints 61 lines, expected at most 60")
 def long_output(nb):
     nb.cells[PRINT].outputs = [stream("1\n" * 30), stream("2\n" * 31)]
