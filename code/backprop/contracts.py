@@ -196,7 +196,7 @@ def as_array(
         raise ValueError(f"{name}: expected an array without a mask: fill or drop what it hides")
     try:
         array = np.asarray(value)
-    except Exception as error:  # rows of several lengths, for example
+    except (ValueError, TypeError, RuntimeError) as error:  # rows of several lengths, tensors
         raise ValueError(
             f"{name}: expected an array, got {type(value).__name__} ({error})"
         ) from error
@@ -205,12 +205,10 @@ def as_array(
         raise ValueError(f"{name}: expected {KINDS[kind]}, got {array.dtype}")
     if shape != "...":
         axes = shape.split()
-        wanted = [lengths.get(a, int(a) if a.isdigit() else a) for a in axes]
-        if array.ndim != len(axes) or not all(
-            got >= 1 if isinstance(want, str) else got == want
-            for got, want in zip(array.shape, wanted, strict=True)
-        ):
-            text = ", ".join(map(str, wanted)) + ("," if len(axes) == 1 else "")
+        known = {a: int(a) for a in axes if a.isdigit()} | lengths
+        found = dict(zip(axes, array.shape, strict=False)) | known
+        if array.shape != tuple(map(found.get, axes)) or 0 in array.shape:
+            text = ", ".join(str(known.get(a, a)) for a in axes) + ("," if len(axes) == 1 else "")
             raise ValueError(f"{name}: expected shape ({text}), got {array.shape}")
         lengths.update(zip(axes, array.shape, strict=True))
     if not floats:
@@ -238,7 +236,7 @@ def float_type(name: str, value: Any) -> Any:
     """
     try:
         dtype = np.dtype(value)
-    except Exception:  # it stands for none
+    except (TypeError, ValueError, SyntaxError):  # it stands for none
         dtype = np.dtype(object)
     if dtype not in FLOATS:
         raise ValueError(f"{name}: expected float32 or float64, got {value!r}")

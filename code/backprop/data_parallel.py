@@ -59,8 +59,9 @@ def mean_of_shards(
     shared = (map(np.may_share_memory, *two) for two in combinations(arrays, 2))
     if any(map(any, shared)):
         raise ValueError("gradients: two shards share their memory; copy them as they come")
+    weights = [size / sum(sizes) for size in sizes]
     return [
-        sum(size / sum(sizes) * g for size, g in zip(sizes, of_shards, strict=True))
+        sum(weight * g for weight, g in zip(weights, of_shards, strict=True))
         for of_shards in zip(*arrays, strict=True)
     ]
 

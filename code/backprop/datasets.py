@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,7 +96,7 @@ def read_idx(file: str | Path) -> npt.NDArray[np.number]:
             raise ValueError(f"it begins with {data[:4]!r}")
         shape = struct.unpack_from(f">{axes}I", data, 4)
         numbers = np.frombuffer(data, IDX_DTYPES[kind], offset=4 + 4 * axes).reshape(shape)
-    except Exception as error:  # damaged archives and headers can raise almost anything
+    except (OSError, EOFError, zlib.error, struct.error, ValueError) as error:
         raise ValueError(f"{file}: expected an IDX file, which this is not ({error})") from error
     return numbers.astype(numbers.dtype.newbyteorder("="))
 
@@ -170,7 +171,7 @@ def restore_hint(file: Path) -> Iterator[None]:
     how = f"in a clone of the repository run `{command}`, elsewhere reinstall backprop-by-hand"
     try:
         yield
-    except Exception as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"{file}: {error}. Restore the file: {how}.") from error
 
 

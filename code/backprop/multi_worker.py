@@ -56,7 +56,7 @@ def read_cluster(text: str) -> tuple[int, int]:
         fits = kind == task == "worker" and isinstance(addresses, list)
         fits = fits and all(":" in a for a in addresses) and len(set(addresses)) == len(addresses)
         fits = fits and type(index) is int and index in range(len(addresses))
-    except Exception:  # anything may be missing, or of another type
+    except (ValueError, LookupError, TypeError, AttributeError):  # no JSON, or something missing
         fits = False
     if not fits:
         raise ValueError(f"TF_CONFIG: expected {form}, all different, got {text or 'nothing'}")

@@ -102,6 +102,7 @@ def test_what_fits_goes_through(hint, value):
         (Annotated[Array, "3"], [1.0], "shape (3,), got (1,)"),  # NumPy would broadcast it
         (Annotated[Array, "2 1"], [1.0, 1.0], "shape (2, 1), got (2,)"),
         (Annotated[Array, "N 2"], A, "shape (N, 2), got (4, 3)"),
+        (Annotated[Array, "N N"], A, "shape (N, N), got (4, 3)"),
         (ROW, 1.0, "shape (N,), got ()"),
         (ROW, np.ones(0), "shape (N,), got (0,)"),
         (MATRIX, np.ones((2, 0)), "shape (N, K), got (2, 0)"),
