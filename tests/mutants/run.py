@@ -34,12 +34,12 @@ EQUIVALENT = Path(__file__).parent / "equivalent.tsv"
 MOST_EQUIVALENT = 0.05  # of all mutants
 # Tests of all modules, which are run if those that have the module's name notice nothing.
 SHARED = ["gradients", "bad_input"]
-MORE = {"training": ["checkpoints"], "activations": ["losses"]}
+MORE = {"__init__": ["package"], "training": ["checkpoints"], "activations": ["losses"]}
 
 
 def tests_of(module: str) -> list[list[str]]:
     """Return the test files that have to notice a bug in a module, in stages."""
-    own = [f"{path_of(module).stem}*", *MORE.get(module, [])]
+    own = [f"{path_of(module).stem.lstrip('_')}*", *MORE.get(module, [])]
     stages = [
         {f for name in names for f in UNIT.glob(f"test_{name}.py")} for names in (own, SHARED)
     ]
