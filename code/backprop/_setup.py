@@ -67,7 +67,7 @@ def _install(modules: list[str]) -> None:
     wanted = [f"{names.get(module, module)}>={OLDEST[module]}" for module in modules]
     if numpy := _version("numpy"):
         wanted.append(f"numpy=={numpy}")
-    print(f"Installing {', '.join(modules)} ...", flush=True)
+    print(f"Installing {', '.join(modules)} ...")
     command = [sys.executable, "-m", "pip", "install", *wanted]
     pip = subprocess.run(command, capture_output=True, text=True)
     if pip.returncode != 0:

@@ -121,6 +121,14 @@ def test_elastic_displacements_are_their_formula():
         np.testing.assert_allclose(displacements[:, :, i, j], expected, rtol=0, atol=1e-13)
 
 
+def test_a_gaussian_without_width_is_refused():
+    sentence = r"^sigma: expected a number above 0, got 0$"
+    with pytest.raises(ValueError, match=sentence):
+        elastic_displacements(1, np.random.default_rng(0), 1.0, 0)
+    with pytest.raises(ValueError, match=sentence):
+        Augmentation(sigma=0)
+
+
 # Augmentation
 
 NUMBERS = {"rotation": 15.0, "scale": 0.2, "shear": 0.3, "shift": 2.0, "alpha": 30.0, "sigma": 4.0}

@@ -170,6 +170,10 @@ def test_gradients_at_special_points(f, at, expected):
         assert jvp(lambda x: f(np, x), [at], [tangent])[1] == pytest.approx(gradient[i], rel=1e-15)
 
 
+def test_an_infinite_derivative_is_no_reason_for_a_warning():
+    assert gradients(np.sqrt, 0.0) == [math.inf]
+
+
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("row", SPECIAL + DIFFERENT)
 def test_special_points_in_tensorflow(row):

@@ -117,6 +117,7 @@ def test_a_checkpoint_comes_back_to_the_last_bit_if_it_fits(tmp_path):
 def test_a_description_of_the_cluster_that_is_wrong_is_refused():
     one = tf_config([1], 0)
     texts = ["", "two workers", "[]", tf_config([], 0), tf_config([1], 0, "chief")]
+    texts += [one.replace('"cluster": {"worker"', '"cluster": {"chief"')]
     texts += [tf_config([1, 1], 0), *(tf_config([1, 2], index) for index in (2, -1, "0", True))]
     texts += [one.replace(":1", ""), one.replace('"127.0.0.1:1"', "3"), one.replace("worker", "ps")]
     texts.append(one.replace('["127.0.0.1:1"]', '{"a:1": 2}'))
