@@ -189,7 +189,7 @@ def label_lines(ax: Any, space: float = 1.25) -> None:
     """
     ax.autoscale_view()  # else its limits would be those before the last lines were drawn
     lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
-    ends = [ax.transData.transform((line.get_xdata()[-1], line.get_ydata()[-1])) for line in lines]
+    ends = ax.transData.transform([line.get_xydata()[-1] for line in lines])
     heights = ax.transAxes.inverted().transform(ends)[:, 1].clip(0, 1)
     size = 10.0  # of the letters, in points
     step = space * size * ax.figure.dpi / 72 / ax.bbox.height

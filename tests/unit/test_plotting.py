@@ -79,26 +79,27 @@ def test_the_colours_of_forward_and_backward_mean_nothing_else():
 def test_labels_stand_at_the_ends_of_their_lines_in_their_colours():
     _, ax = plt.subplots()
     ax.margins(y=0)
-    for label, height in (("high", 90), ("low", 0), ("_unnamed", 40)):
-        ax.plot([0, 1], [10, height], label=label)
+    for label, height in (("high", 90), ("low", 0), ("middle", 45), ("_unnamed", 40)):
+        ax.plot([0, 1, 2], [10, 20, height], label=label)
     plotting.label_lines(ax)
     found = {text.get_text(): (*text.xy, text.get_color()) for text in ax.texts}
-    high, low, _ = (line.get_color() for line in ax.lines)
+    high, low, middle, _ = (line.get_color() for line in ax.lines)
     assert found == {
         "high": (1, pytest.approx(1), high),
         "low": (1, pytest.approx(0, abs=1e-9), low),
+        "middle": (1, pytest.approx(0.5), middle),
     }
 
 
-@pytest.mark.parametrize("end", [0.0, 0.5, 1.0])
-def test_labels_of_lines_that_end_together_stand_apart_in_order(end):
+@pytest.mark.parametrize(("end", "space"), [(0.0, 1.25), (0.5, 1.25), (1.0, 1.25), (0.5, 2.0)])
+def test_labels_of_lines_that_end_together_stand_apart_in_order(end, space):
     _, ax = plt.subplots(figsize=(4, 3))
     ax.set_ylim(0, 1)
     for number in range(4):
         ax.plot([0, 1], [0, end + 0.001 * number * (1 - 2 * end)], label=str(number))
-    plotting.label_lines(ax)
+    plotting.label_lines(ax, *([] if space == 1.25 else [space]))
     places = {text.get_text(): text.xy[1] for text in ax.texts}
-    step = 1.25 * 10 / 72 / (3 * ax.get_position().height)  # inches
+    step = space * 10 / 72 / (3 * ax.get_position().height)  # inches
     order = sorted(places, key=lambda label: ax.lines[int(label)].get_ydata()[1])
     np.testing.assert_allclose(np.diff([places[label] for label in order]), step)
     assert max(places.values()) <= 1 + step
@@ -205,6 +206,8 @@ def test_bad_graphs_are_refused(bad):
         plotting.draw_graph(PLACES, **{"edges": EDGES} | bad)
     with pytest.raises(ValueError, match=r"positions: expected shape \(N, 2\), got \(0,\)"):
         plotting.draw_graph({}, **{"edges": EDGES} | bad)
+    with pytest.raises(ValueError, match=r"direction: expected one of forward, backward, got 'up'"):
+        plotting.draw_graph(PLACES, EDGES, direction="up")
 
 
 # Images
@@ -237,3 +240,5 @@ def test_blank_images_are_blank_and_five_in_a_row(symmetric):
     assert ax.images[0].get_cmap().name == "gray_r"
     with pytest.raises(ValueError, match="images: expected P² pixels in each row, got 5"):
         plotting.show_images(np.zeros((2, 5)), symmetric=symmetric)
+    with pytest.raises(ValueError, match=r"titles: expected shape \(2,\), got \(1,\)"):
+        plotting.show_images(np.zeros((2, 4)), ["a"], symmetric=symmetric)
