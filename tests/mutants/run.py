@@ -97,6 +97,11 @@ class Results:
         with RESULTS.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
+    def forget(self, module: str) -> None:
+        kept = [record for record in self.found.values() if record["module"] != module]
+        text = "".join(json.dumps(record) + "\n" for record in kept)
+        RESULTS.write_text(text, encoding="utf-8")
+
     def first(self, mutant: Mutant) -> tuple[str, ...]:
         """Return the tests that have noticed most bugs, first of all in the same function."""
         near = self.killers[f"{mutant.module}.{mutant.scope}"].most_common()
@@ -121,12 +126,13 @@ def run(mutants: list[Mutant]) -> Iterator[tuple[Mutant, Result]]:
     for job, result in in_forks(Job(m, tests_of(m.module), results.first(m)) for m in new):
         results.add(job.mutant, {k: v for k, v in result.items() if k != "output"})
         if "::" in (result.get("killer") or ""):
-            failed[job.mutant.module, job.mutant.original].add(result["killer"])
+            test = result["killer"].partition("[")[0]  # what stands in brackets a bug can change
+            failed[job.mutant.module, job.mutant.original].add(test)
         yield job.mutant, result
     clean = [Job(Mutant(m, "", "", text, text), [sorted(f)]) for (m, text), f in failed.items()]
     for _, result in in_forks(clean):
         if result["status"] != SURVIVED:
-            RESULTS.unlink()
+            results.forget(job.mutant.module)
             sys.exit(f"a test that noticed a bug fails without one, too:\n{result['output']}")
 
 
