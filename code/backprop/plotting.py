@@ -193,7 +193,7 @@ def label_lines(ax: Any, space: float = 1.25) -> None:
     heights = ax.transAxes.inverted().transform(ends)[:, 1].clip(0, 1)
     size = 10.0  # of the letters, in points
     step = space * size * ax.figure.dpi / 72 / ax.bbox.height
-    order = np.argsort(heights, kind="stable")
+    order = np.argsort(ends[:, 1])
     ranks = np.arange(len(order))
     # Each as low as it can be above those below it; then all as near to their ends as they fit.
     places = np.maximum.accumulate(heights[order] - step * ranks) + step * ranks

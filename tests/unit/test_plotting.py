@@ -89,21 +89,27 @@ def test_labels_stand_at_the_ends_of_their_lines_in_their_colours():
         "low": (1, pytest.approx(0, abs=1e-9), low),
         "middle": (1, pytest.approx(0.5), middle),
     }
+    for text in ax.texts:
+        assert (text.xycoords, text.anncoords) == ("axes fraction", "offset points")
+        assert (text.xyann, text.get_va(), text.get_size()) == ((6, 0), "center", 10)
+        assert text.get_annotation_clip() is False
 
 
-@pytest.mark.parametrize(("end", "space"), [(0.0, 1.25), (0.5, 1.25), (1.0, 1.25), (0.5, 2.0)])
+@pytest.mark.parametrize("space", [1.25, 2.0])
+@pytest.mark.parametrize("end", [-7.0, 0.0, 0.5, 1.0, 7.0])
 def test_labels_of_lines_that_end_together_stand_apart_in_order(end, space):
     _, ax = plt.subplots(figsize=(4, 3))
     ax.set_ylim(0, 1)
     for number in range(4):
         ax.plot([0, 1], [0, end + 0.001 * number * (1 - 2 * end)], label=str(number))
-    plotting.label_lines(ax, *([] if space == 1.25 else [space]))
+    plotting.label_lines(ax, **({} if space == 1.25 else {"space": space}))
     places = {text.get_text(): text.xy[1] for text in ax.texts}
     step = space * 10 / 72 / (3 * ax.get_position().height)  # inches
     order = sorted(places, key=lambda label: ax.lines[int(label)].get_ydata()[1])
     np.testing.assert_allclose(np.diff([places[label] for label in order]), step)
-    assert max(places.values()) <= 1 + step
-    assert min(places.values()) >= 0
+    # From the lowest end upward, at most half a label above the axes, and no lower than that asks.
+    lowest = min(max(end + 0.003 * (1 - 2 * end) * (end == 0.5), 0), 1 + step / 2 - 3 * step)
+    assert min(places.values()) == pytest.approx(lowest)
 
 
 # Layers
@@ -118,15 +124,38 @@ def test_layers_stand_below_each_other_with_values_on_the_left_and_gradients_on_
     colours = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
     assert (colours["X (4, 3)"], colours["dX"]) == (plotting.FORWARD, plotting.BACKWARD)
     arrows = [text for text in figure.axes[0].texts if hasattr(text, "arrow_patch")]
-    assert [(a.xyann[1], a.xy[1], a.xy[0] > 0) for a in arrows] == [
-        (-0.2, -0.8, False), (-1.2, -1.8, False), (-0.8, -0.2, True), (-1.8, -1.2, True),
+    assert [(*a.xyann, *a.xy) for a in arrows] == [
+        (-0.25, -0.2, -0.25, -0.8), (-0.25, -1.2, -0.25, -1.8),
+        (0.25, -0.8, 0.25, -0.2), (0.25, -1.8, 0.25, -1.2),
     ]  # fmt: skip
+    assert [to_rgb(a.arrow_patch.get_edgecolor()) for a in arrows] == [
+        to_rgb(colour) for colour in 2 * [plotting.FORWARD] + 2 * [plotting.BACKWARD]
+    ]
+    assert {a.arrow_patch.get_arrowstyle().__class__.__name__ for a in arrows} == {"CurveFilledB"}
+    sides = {text.get_text(): (text.get_ha(), text.get_va()) for text in figure.axes[0].texts}
+    assert sides["X"] == ("center", "center")
+    assert (sides["X (4, 3)"], sides["dX"]) == (("right", "center"), ("left", "center"))
+    assert {text.get_color() for text in figure.axes[0].texts if text.get_bbox_patch()} == {
+        plotting.INK
+    }
+
+
+def test_layers_have_the_size_of_their_number():
+    figure = plotting.draw_layers(["X", "Z", "L"], ["x", "z"], ["dX", "dZ"])
+    (ax,) = figure.axes
+    np.testing.assert_allclose(figure.get_size_inches(), [5.4, 3 * 0.85])
+    np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [-2.7, 2.7, -2.5, 0.5])
+    assert ax.get_position().bounds == (0, 0, 1, 1)
+    assert not ax.axison
+    assert figure.get_layout_engine() is None
 
 
 @pytest.mark.parametrize("counts", [(2, 2, 1), (2, 1, 2), (3, 1, 1)])
 def test_layers_without_their_texts_are_refused(counts):
     with pytest.raises(ValueError, match="boxes: expected one more than texts of each kind"):
         plotting.draw_layers(*(["text"] * count for count in counts))
+    with pytest.raises(ValueError, match="boxes: expected a sequence, got 'XZ'"):
+        plotting.draw_layers("XZ", ["x"], ["dX"])
 
 
 # Graphs
