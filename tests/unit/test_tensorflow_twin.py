@@ -34,10 +34,11 @@ def test_networks_agree(dtype, tolerance):
     X, T = X.astype(dtype), T.astype(dtype)
     output = forward(network, network.parameters, X)
     np.testing.assert_allclose(output, network.forward(X)[-1], rtol=tolerance, strict=True)
-    hand = network.loss_and_gradients(losses.huber, X, T)[1]
-    tape = loss_gradients(network, "huber", X, T.astype(float))  # targets are converted
-    for a, b in zip(hand, tape, strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance, strict=True)
+    for loss, targets in ((losses.huber, T), (losses.sigmoid_cross_entropy, np.full_like(T, 0.25))):
+        hand = network.loss_and_gradients(loss, X, targets)[1]
+        tape = loss_gradients(network, loss.__name__, X, targets.astype(float))  # are converted
+        for a, b in zip(hand, tape, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=tolerance, strict=True)
 
 
 # The tape
