@@ -228,12 +228,13 @@ def draw_layers(boxes: Sequence[str], forward: Sequence[str], backward: Sequence
     ax.set_axis_off()
     rim = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": MUTED}
     for row, text in enumerate(boxes):
-        ax.text(0, -row, text, ha="center", va="center", color=INK, bbox=rim, zorder=3)
-    for texts, colour, side in ((forward, FORWARD, -1), (backward, BACKWARD, 1)):
+        ax.text(0, -row, text, ha="center", va="center", bbox=rim, zorder=3)
+    left, right = (forward, FORWARD, -1, "right"), (backward, BACKWARD, 1, "left")
+    for texts, colour, side, edge in (left, right):
         for row, text in enumerate(texts):
             x, (tail, head) = 0.25 * side, (-row - 0.2, -row - 0.8)[::-side]
             arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2}
             ax.annotate("", (x, head), (x, tail), arrowprops=arrow)
-            place: dict[str, Any] = {"ha": "right" if side < 0 else "left", "va": "center"}
-            ax.text(x + 0.15 * side, -row - 0.5, text, color=colour, fontsize=10, **place)
+            place: dict[str, Any] = {"ha": edge, "va": "center", "fontsize": 10}
+            ax.text(x + 0.15 * side, -row - 0.5, text, color=colour, **place)
     return figure

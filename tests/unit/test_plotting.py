@@ -112,6 +112,17 @@ def test_labels_of_lines_that_end_together_stand_apart_in_order(end, space):
     assert min(places.values()) == pytest.approx(lowest)
 
 
+def test_a_label_of_a_line_that_leaves_the_axes_pushes_no_other_one():
+    _, ax = plt.subplots()
+    ax.set_ylim(0, 1)
+    for end in (0.25, 7, -7):
+        ax.plot([0, 1], [0, end], label=str(end))
+    plotting.label_lines(ax)
+    assert {text.get_text(): text.xy[1] for text in ax.texts} == {
+        "0.25": pytest.approx(0.25), "7": pytest.approx(1), "-7": pytest.approx(0, abs=1e-9)
+    }  # fmt: skip
+
+
 # Layers
 
 
