@@ -135,7 +135,7 @@ def _check(hint: Any) -> Check | None:
             return functools.partial(_choice, text)
         if kind in (int, float):
             return lambda name, value, _: as_number(name, value, text, kind)
-        (scalar,) = get_args(get_args(kind)[1])
+        scalar = scalar_type(kind)
         rule = next((r for r in rules if isinstance(r, DType)), None)
         conditions = [r for r in rules if callable(r)]
 
@@ -160,6 +160,12 @@ def _check(hint: Any) -> Check | None:
     ):
         return functools.partial(_instance, hint)
     return None
+
+
+def scalar_type(array: Any) -> Any:
+    """Return the type of the numbers that an annotation ``npt.NDArray[...]`` speaks of."""
+    last = get_args(array)[-1]  # the type itself, or before NumPy 2.5 a dtype that has it
+    return (get_args(last) or [last])[0]
 
 
 def as_array(

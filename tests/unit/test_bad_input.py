@@ -16,11 +16,12 @@ from importlib import import_module
 from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 import backprop
 from backprop import losses, recurrent
-from backprop.contracts import CONVERTED, FREE, checked
+from backprop.contracts import CONVERTED, FREE, checked, scalar_type
 from backprop.network import Network
 from backprop.optimizers import SGD
 from backprop.training import Trainer
@@ -145,8 +146,8 @@ ArrayHint = namedtuple("ArrayHint", "kind shape rules")
 
 def array_hint(hint):
     """Return what an annotation says of an array, or None if it is of something else."""
-    if get_origin(hint) is Annotated and get_origin(get_args(hint)[0]) is np.ndarray:
-        kind = get_args(get_args(get_args(hint)[0])[1])[0]
+    if get_origin(hint) is Annotated and get_origin(get_args(hint)[0]) in (np.ndarray, npt.NDArray):
+        kind = scalar_type(get_args(hint)[0])
         return ArrayHint(kind, hint.__metadata__[0].split(), hint.__metadata__[1:])
     return None
 
