@@ -32,7 +32,7 @@ MEMORY, SECONDS = 4 * 2**30, 30  # bytes of a run, processor time of a test
 OPTIONS = ["-x", "-q", "--tb=native", "--assert=plain", "-o", "addopts="]
 OPTIONS += ["-pno:cacheprovider", "-pno:unraisableexception", "-p_hypothesis_pytestplugin"]
 CHAPTER_OPTIONS = ["-pnbval.plugin", "--nbval", "--nbval-current-env"]
-CHAPTER_OPTIONS += ["--nbval-sanitize-with=tests/chapters/nbval.cfg"]
+CHAPTER_OPTIONS += ["--nbval-sanitize-with=tests/plugins/nbval.cfg"]
 KILLED, SURVIVED, NOT_IMPORTED, NOT_THE_COPY = "killed", "survived", "not imported", "not the copy"
 
 Result = dict[str, Any]
