@@ -24,6 +24,7 @@ from backprop.contracts import (
     as_number,
     check_fields,
     checked,
+    scalar_type,
 )
 from backprop.network import Network
 
@@ -132,6 +133,12 @@ def test_what_fits_goes_through(hint, value):
 def test_what_does_not_fit_is_refused(hint, bad, sentence):
     name = "x[1]" if isinstance(bad, list) and "Sequence" in repr(hint) else "x"
     assert refusal(gate(hint), bad) == f"{name}: expected {sentence}"
+
+
+def test_the_type_of_an_arrays_numbers_is_found_in_either_form():
+    assert scalar_type(npt.NDArray[np.float32]) is np.float32
+    assert scalar_type(np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) is np.uint8
+    assert scalar_type(list[np.float32]) is np.float32  # since NumPy 2.5
 
 
 INTERVALS = [
