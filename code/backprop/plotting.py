@@ -229,8 +229,8 @@ def draw_layers(boxes: Sequence[str], forward: Sequence[str], backward: Sequence
     rim = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": MUTED}
     for row, text in enumerate(boxes):
         ax.text(0, -row, text, ha="center", va="center", bbox=rim, zorder=3)
-    left, right = (forward, FORWARD, -1, "right"), (backward, BACKWARD, 1, "left")
-    for texts, colour, side, edge in (left, right):
+    sides = (forward, FORWARD, -1, "right"), (backward, BACKWARD, 1, "left")
+    for texts, colour, side, edge in sides:
         for row, text in enumerate(texts):
             x, (tail, head) = 0.25 * side, (-row - 0.2, -row - 0.8)[::-side]
             arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2}

@@ -31,6 +31,7 @@ from tqdm import tqdm
 UNIT = ROOT / "tests" / "unit"
 RESULTS = ROOT / "build" / "mutants" / "results.jsonl"
 EQUIVALENT = Path(__file__).parent / "equivalent.tsv"
+EXPLAINED = {tuple(row[:4]) for row in read_table(EQUIVALENT)}
 MOST_EQUIVALENT = 0.05  # of all mutants
 # Tests of all modules, which are run if those that have the module's name notice nothing.
 SHARED = ["gradients", "bad_input"]
@@ -98,6 +99,7 @@ class Results:
             file.write(json.dumps(record) + "\n")
 
     def forget(self, module: str) -> None:
+        """Delete what was found of a module, which its tests have not decided."""
         kept = [record for record in self.found.values() if record["module"] != module]
         text = "".join(json.dumps(record) + "\n" for record in kept)
         RESULTS.write_text(text, encoding="utf-8")
@@ -113,14 +115,20 @@ def key_of(mutant: Mutant) -> str:
     return digest(fingerprint(mutant.module), mutant.source)
 
 
+def judged(mutant: Mutant, result: Result) -> Result:
+    equivalent = result["status"] == SURVIVED and mutant.key in EXPLAINED
+    return result | {"status": "equivalent"} if equivalent else result
+
+
 def run(mutants: list[Mutant]) -> Iterator[tuple[Mutant, Result]]:
     """Yield each mutant with what its tests did, from an earlier run if nothing has changed.
 
-    In the end, the tests that failed have to pass without a bug.
+    A survivor that equivalent.tsv explains is "equivalent". In the end, the tests that failed have
+    to pass without a bug.
     """
     results = Results()
     known = [mutant for mutant in mutants if key_of(mutant) in results.found]
-    yield from ((mutant, results.found[key_of(mutant)]) for mutant in known)
+    yield from ((mutant, judged(mutant, results.found[key_of(mutant)])) for mutant in known)
     failed: dict[tuple[str, str], set[str]] = defaultdict(set)
     new = (mutant for mutant in mutants if mutant not in known)
     for job, result in in_forks(Job(m, tests_of(m.module), results.first(m)) for m in new):
@@ -128,9 +136,9 @@ def run(mutants: list[Mutant]) -> Iterator[tuple[Mutant, Result]]:
         if "::" in (result.get("killer") or ""):
             test = result["killer"].partition("[")[0]  # what stands in brackets a bug can change
             failed[job.mutant.module, job.mutant.original].add(test)
-        yield job.mutant, result
+        yield job.mutant, judged(job.mutant, result)
     clean = [Job(Mutant(m, "", "", text, text), [sorted(f)]) for (m, text), f in failed.items()]
-    for _, result in in_forks(clean):
+    for job, result in in_forks(clean):
         if result["status"] != SURVIVED:
             results.forget(job.mutant.module)
             sys.exit(f"a test that noticed a bug fails without one, too:\n{result['output']}")
@@ -149,15 +157,13 @@ def machine_made(modules: list[str], count: int | None) -> list[Mutant]:
 
 def report(found: list[tuple[Mutant, Result]], complete: bool) -> list[str]:
     """Print a table, and return what is wrong: survivors, and the list of those explained."""
-    reasons = {tuple(row[:4]): row[4] for row in read_table(EQUIVALENT)}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    explained: set[tuple[str, ...]] = set()
+    equivalent: set[tuple[str, ...]] = set()
     wrong = []
     for mutant, result in found:
         status = result["status"]
-        if status == SURVIVED and mutant.key in reasons:
-            explained.add(mutant.key)
-            status = "equivalent"
+        if status == "equivalent":
+            equivalent.add(mutant.key)
         elif status == SURVIVED:
             place = f"{mutant.module}.{mutant.scope}: {mutant.name}"
             wrong.append("\n".join([f"survived: {place}", *mutant.diff]))
@@ -166,7 +172,7 @@ def report(found: list[tuple[Mutant, Result]], complete: bool) -> list[str]:
         for name in (mutant.module, "all"):
             counts[name] += Counter({"made": 1, status: 1, "seconds": result["seconds"]})
     if complete:
-        stale = {key for key in reasons if key[0] in counts} - explained
+        stale = {key for key in EXPLAINED if key[0] in counts} - equivalent
         wrong += [f"equivalent.tsv, killed or not made any more: {' '.join(k)}" for k in stale]
         if counts["all"]["equivalent"] > MOST_EQUIVALENT * counts["all"]["made"]:
             wrong.append(f"equivalent.tsv explains more than {MOST_EQUIVALENT:.0%}")

@@ -95,21 +95,20 @@ def test_labels_stand_at_the_ends_of_their_lines_in_their_colours():
         assert text.get_annotation_clip() is False
 
 
-@pytest.mark.parametrize("space", [1.25, 2.0])
+@pytest.mark.parametrize(("options", "space"), [({}, 1.25), ({"space": 2.0}, 2.0)])
 @pytest.mark.parametrize("end", [-7.0, 0.0, 0.5, 1.0, 7.0])
-def test_labels_of_lines_that_end_together_stand_apart_in_order(end, space):
+def test_labels_of_lines_that_end_together_stand_apart_in_order(end, options, space):
     _, ax = plt.subplots(figsize=(4, 3))
     ax.set_ylim(0, 1)
     for number in range(4):
         ax.plot([0, 1], [0, end + 0.001 * number * (1 - 2 * end)], label=str(number))
-    plotting.label_lines(ax, **({} if space == 1.25 else {"space": space}))
+    plotting.label_lines(ax, **options)
     places = {text.get_text(): text.xy[1] for text in ax.texts}
     step = space * 10 / 72 / (3 * ax.get_position().height)  # inches
     order = sorted(places, key=lambda label: ax.lines[int(label)].get_ydata()[1])
     np.testing.assert_allclose(np.diff([places[label] for label in order]), step)
     # From the lowest end upward, at most half a label above the axes, and no lower than that asks.
-    lowest = min(max(end + 0.003 * (1 - 2 * end) * (end == 0.5), 0), 1 + step / 2 - 3 * step)
-    assert min(places.values()) == pytest.approx(lowest)
+    assert min(places.values()) == pytest.approx(min(max(end, 0), 1 + step / 2 - 3 * step))
 
 
 def test_a_label_of_a_line_that_leaves_the_axes_pushes_no_other_one():
@@ -121,6 +120,16 @@ def test_a_label_of_a_line_that_leaves_the_axes_pushes_no_other_one():
     assert {text.get_text(): text.xy[1] for text in ax.texts} == {
         "0.25": pytest.approx(0.25), "7": pytest.approx(1), "-7": pytest.approx(0, abs=1e-9)
     }  # fmt: skip
+
+
+def assert_canvas(figure, size, limits):
+    """Hold a figure to its size in inches, and to one axis-free area that fills it."""
+    (ax,) = figure.axes
+    np.testing.assert_allclose(figure.get_size_inches(), size)
+    np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], limits)
+    assert ax.get_position().bounds == (0, 0, 1, 1)
+    assert not ax.axison
+    assert figure.get_layout_engine() is None
 
 
 # Layers
@@ -153,12 +162,7 @@ def test_layers_stand_below_each_other_with_values_on_the_left_and_gradients_on_
 
 def test_layers_have_the_size_of_their_number():
     figure = plotting.draw_layers(["X", "Z", "L"], ["x", "z"], ["dX", "dZ"])
-    (ax,) = figure.axes
-    np.testing.assert_allclose(figure.get_size_inches(), [5.4, 3 * 0.85])
-    np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [-2.7, 2.7, -2.5, 0.5])
-    assert ax.get_position().bounds == (0, 0, 1, 1)
-    assert not ax.axison
-    assert figure.get_layout_engine() is None
+    assert_canvas(figure, [5.4, 3 * 0.85], [-2.7, 2.7, -2.5, 0.5])
 
 
 @pytest.mark.parametrize("counts", [(2, 2, 1), (2, 1, 2), (3, 1, 1)])
@@ -228,12 +232,7 @@ def test_edges_and_what_is_new(direction, x, y, tail, head, colour):
 
 def test_graph_has_the_size_of_its_positions_and_margins():
     figure = plotting.draw_graph(PLACES, EDGES, margins=(1.0, 0.25))
-    (ax,) = figure.axes
-    np.testing.assert_allclose(figure.get_size_inches(), [4, 1.5])
-    np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [0, 4, 3.75, 5.25])
-    assert ax.get_position().bounds == (0, 0, 1, 1)
-    assert not ax.axison
-    assert figure.get_layout_engine() is None
+    assert_canvas(figure, [4, 1.5], [0, 4, 3.75, 5.25])
     np.testing.assert_allclose(plotting.draw_graph(PLACES, []).get_size_inches(), [5.5, 1.7])
 
 
