@@ -1,0 +1,77 @@
+"""Sphinx extension: what the book's pages load, as little as they use, and from no other host."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+# What Jupyter Book adds to every page, and what a page that uses it has in its text. Thebe's
+# scripts, for live code, name another host, and one of them, written twice, is an error.
+USED_IF = {
+    "thebe": r"\bthebe-",
+    "togglebutton": r'class="[^"]*\b(toggle|dropdown)\b',
+    "toggle": r'class="[^"]*\b(toggle|dropdown)\b',
+    "sphinx-design": r'class="[^"]*\bsd-',
+    "design-tabs": r'class="[^"]*\bsd-tab',
+}
+# What the theme copies and no page loads.
+UNUSED = ("**/*.map", "**/*.ttf", "locales/**/*", "scripts/fontawesome.js", "*webpack-macros.html")
+
+
+def is_used(asset: Any, body: str) -> bool:
+    """Tell whether a page with this text uses a script or a style sheet."""
+    name = f"{asset.filename} {asset.attributes.get('body', '')}".lower()
+    return all(re.search(sign, body) for part, sign in USED_IF.items() if part in name)
+
+
+def leave_out(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Drop what a page does not use, and let no script hold up the page."""
+    body = context.get("body", "")
+    for kind in ("script_files", "css_files"):
+        context[kind] = [asset for asset in context[kind] if is_used(asset, body)]
+    for script in context["script_files"]:
+        if script.filename:
+            script.attributes["defer"] = "defer"
+
+
+class KeepPlace(SphinxPostTransform):
+    """Give figures their size, so that a page does not jump when they arrive."""
+
+    default_priority = 950  # after the notebooks' outputs have become images
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Change the tree of one page."""
+        for image in self.document.findall(nodes.image):
+            path = Path(self.app.srcdir, image["uri"])
+            if path.suffix == ".svg" and "width" not in image:
+                svg = ElementTree.parse(path).getroot()
+                for side in ("width", "height"):
+                    points = float(svg.attrib[side].removesuffix("pt"))
+                    image[side] = f"{points * 96 / 72:.0f}"
+
+
+def clear(app: Sphinx, error: Exception | None) -> None:
+    """Remove from the built book what no page loads."""
+    if error is None and app.builder.format == "html":
+        static = Path(app.outdir, "_static")
+        for pattern in UNUSED:
+            for path in static.glob(pattern):
+                if path.is_file():
+                    path.unlink()
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension."""
+    app.add_post_transform(KeepPlace)
+    app.connect("html-page-context", leave_out)
+    app.connect("build-finished", clear)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

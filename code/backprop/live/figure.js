@@ -1,0 +1,103 @@
+// What all live figures share. A figure is a custom element: its numbers stand in it as JSON, its
+// parts in a shadow tree, which neither the book's styles nor Jupyter's reach.
+window.BackpropFigure ??= class extends HTMLElement {
+  // The figure's own picture and controls: `draw()` makes them once, `update()` after each change.
+  connectedCallback() {
+    if (this.shadowRoot) return; // moved, not new
+    this.data = JSON.parse(this.querySelector("script").textContent);
+    this.voice = this.make("p", { class: "voice", role: "status" });
+    const style = this.make("style", {}, this.constructor.style);
+    this.attachShadow({ mode: "open" }).append(style, ...this.draw(), this.voice);
+    this.update();
+    // In the book a still picture stands above, for those who have no scripts.
+    this.closest(".cell_output")?.querySelector("figure img")?.setAttribute("hidden", "");
+  }
+
+  // Return an element of HTML, or of SVG if its name begins with "svg:"; functions are listeners.
+  make(name, attributes = {}, ...children) {
+    const [, svg, tag] = /^(svg:)?(.*)$/.exec(name);
+    const element = svg
+      ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+      : document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (typeof value === "function") element.addEventListener(key, value);
+      else element.setAttribute(key, value);
+    }
+    element.append(...children);
+    return element;
+  }
+
+  button(text, click) {
+    return this.make("button", { type: "button", click }, text);
+  }
+
+  // Return a labelled slider; `changed` gets its number.
+  slider(text, { min, max, step, value }, changed) {
+    const shown = this.make("output", {}, value);
+    const input = (event) => {
+      shown.textContent = event.target.value;
+      changed(Number(event.target.value));
+    };
+    const slider = this.make("input", { type: "range", min, max, step, value, input });
+    return this.make("label", {}, text, " ", slider, " ", shown);
+  }
+
+  // Return a labelled choice; `changed` gets its text.
+  choice(text, options, changed) {
+    const change = (event) => changed(event.target.value);
+    const select = this.make("select", { change }, ...options.map((o) => this.make("option", {}, o)));
+    return this.make("label", {}, text, " ", select);
+  }
+
+  // Return a number as it is printed on the page.
+  show(value, digits = 4) {
+    return value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
+  }
+
+  // Return a given number as short as it is.
+  short(value) {
+    return String(Number(value.toFixed(4))).replace("-", "−");
+  }
+
+  // Tell a screen reader what has changed.
+  say(text) {
+    this.voice.textContent = text;
+  }
+
+  static style = `
+    :host {
+      --forward: #0072b2; --backward: #b84f00; --muted: #6b6b6b; --rim: #b5b5b5;
+      --paper: var(--pst-color-background, Canvas);
+      display: block; margin: 1rem 0; font-size: 0.9rem; line-height: 1.5;
+      color: inherit; font-variant-numeric: tabular-nums;
+    }
+    @supports (color: light-dark(red, blue)) {
+      :host {
+        --forward: light-dark(#0072b2, #56b4e9); --backward: light-dark(#b84f00, #f0a35e);
+        --muted: light-dark(#6b6b6b, #a8a8a8); --rim: light-dark(#b5b5b5, #666);
+      }
+    }
+    svg { display: block; width: 100%; max-width: 27rem; height: auto; margin: 0 auto; }
+    svg text { fill: currentColor; font-size: 13px; dominant-baseline: central;
+      paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
+    svg rect { fill: var(--paper); stroke: var(--rim); }
+    .forward { color: var(--forward); fill: var(--forward); }
+    .backward { color: var(--backward); fill: var(--backward); }
+    .muted { color: var(--muted); fill: var(--muted); }
+    .new { font-weight: 700; }
+    .controls { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center;
+      justify-content: center; margin: 0.5rem 0; }
+    button, select, input { font: inherit; color: inherit; background: transparent;
+      border: 1px solid var(--rim); border-radius: 0.25rem; min-height: 2rem; }
+    button { padding: 0 0.75rem; cursor: pointer; }
+    button:disabled { opacity: 0.5; cursor: default; }
+    :focus-visible { outline: 2px solid var(--forward); outline-offset: 2px; }
+    input[type="number"] { width: 5.5rem; padding: 0 0.25rem; }
+    input[type="range"] { accent-color: var(--muted); border: 0; vertical-align: middle; }
+    table { border-collapse: collapse; margin: 0 auto; }
+    th, td { padding: 0.1rem 0.5rem; text-align: right; font-weight: 400; }
+    p { margin: 0.15rem 0; }
+    summary { cursor: pointer; }
+    .voice { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  `;
+};
