@@ -90,7 +90,7 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
     picture() {
       const { NODES, EDGES, LEFT } = this.constructor;
       const svg = this.make("svg:svg", { viewBox: "-24 0 408 460", role: "img" });
-      this.title = this.make("svg:title");
+      this.heading = this.make("svg:title");
       const text = (name, x, y, anchor = "middle") => {
         this.texts[name] = this.make("svg:text", { x, y, "text-anchor": anchor });
         return this.texts[name];
@@ -98,7 +98,7 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       const tip = { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 5,
         markerHeight: 5, orient: "auto-start-reverse", fill: "context-stroke" };
       const marker = this.make("svg:marker", tip, this.make("svg:path", { d: "M0 0 8 4 0 8z" }));
-      svg.append(this.title, this.make("svg:defs", {}, marker));
+      svg.append(this.heading, this.make("svg:defs", {}, marker));
       const ends = EDGES.map((e) => [e, NODES[e[0]], NODES[e[1]]]);
       for (const [name, [x1, y1], [x2, y2]] of [...ends, ["E", NODES[6], [180, 453]]]) {
         const [from, to] = [y1 + (name[0] === "1" ? 17 : 29), y2 - (name === "E" ? 33 : 29)];
@@ -239,7 +239,7 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       const way = this.step ? `, ${direction(steps[this.step][0])}` : "";
       this.place.textContent = `step ${this.step} of ${steps.length - 1}${way}`;
       const error = this.show(this.values.E);
-      this.title.textContent = `The network after step ${this.step}: the error is ${error}`;
+      this.heading.textContent = `The network after step ${this.step}: the error is ${error}`;
     }
 
     // Return the line that tells how a value or slope was computed.
