@@ -49,6 +49,32 @@ window.BackpropFigure ??= class extends HTMLElement {
     return this.make("label", {}, text, " ", select);
   }
 
+  // Return a field for a number; `changed` gets the number when there is one in it.
+  field(value, attributes, changed) {
+    const input = ({ target }) => Number.isNaN(target.valueAsNumber) || changed(target.valueAsNumber);
+    return this.make("input", { type: "number", step: 0.1, value, input, ...attributes });
+  }
+
+  table(heads, rows) {
+    const cells = heads.map((head) => this.make("th", { scope: "col" }, head));
+    const top = this.make("thead", {}, this.make("tr", {}, ...cells));
+    return this.make("table", {}, top, this.make("tbody", {}, ...rows));
+  }
+
+  // Return a button that starts and stops a motion: `move` is called again and again. An element
+  // with the attribute "play" starts by itself, unless its reader wants things to stand still.
+  player(move, pause = 1600) {
+    const button = this.button("", () => this.play(!this.timer));
+    this.play = (on) => {
+      clearInterval(this.timer);
+      this.timer = on ? setInterval(move, pause) : 0;
+      button.textContent = on ? "❚❚ stop" : "▸ play";
+    };
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.play(this.hasAttribute("play") && !still);
+    return button;
+  }
+
   // Return a number as it is printed on the page.
   show(value, digits = 4) {
     return value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
@@ -97,6 +123,7 @@ window.BackpropFigure ??= class extends HTMLElement {
     table { border-collapse: collapse; margin: 0 auto; }
     th, td { padding: 0.1rem 0.5rem; text-align: right; font-weight: 400; }
     p { margin: 0.15rem 0; }
+    .lines { min-height: 9rem; container-type: inline-size; }
     summary { cursor: pointer; }
     .voice { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   `;

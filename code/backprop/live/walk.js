@@ -4,7 +4,8 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
     static EDGES = ["12", "13", "24", "25", "34", "35", "46", "56"];
     // f, its name in formulas, and its slope, from its value y and as it is written.
     static ACTIVATIONS = {
-      sigmoid: [(x) => 1 / (1 + Math.exp(-x)), "σ", (y) => y * (1 - y), (y) => `${y} · (1 − ${y})`],
+      sigmoid: [(x) => 1 / (1 + Math.exp(-x)), "σ", (y) => y * (1 - y),
+        (y) => `${y} · (1 − ${y})`],
       tanh: [Math.tanh, "tanh", (y) => 1 - y * y, (y) => `(1 − ${y} · ${y})`],
       relu: [(x) => Math.max(x, 0), "relu", (y) => Number(y > 0), (y) => Number(Number(y) > 0)],
       identity: [(x) => x, "", () => 1, () => 1],
@@ -50,10 +51,7 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       const { EDGES, ACTIVATIONS } = this.constructor;
       const [, f, , slope] = ACTIVATIONS[this.activation];
       const s = this.symbol;
-      const n = (key) => {
-        const text = key in this.given ? this.short(this.given[key]) : this.show(this.values[key]);
-        return text[0] === "−" ? `(${text})` : text;
-      };
+      const n = (key) => this.number(key).replace(/^−.*/, "($&)");
       const both = (write) => [write(s), write(n)];
       const [, kind, at] = /^(d?[xywbE])(\d*)$/.exec(name);
       const sum = (edges, term, ...more) =>
@@ -73,6 +71,11 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       }
     }
 
+    // Return a value or slope as text; what is given is as short as it is.
+    number(name) {
+      return name in this.given ? this.short(this.given[name]) : this.show(this.values[name]);
+    }
+
     symbol(name) {
       return name.replace(/^d/, "∂E/∂").replace(/\d/g, (d) => "₀₁₂₃₄₅₆"[d]);
     }
@@ -80,9 +83,7 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
     draw() {
       Object.assign(this, { step: 0, rate: this.data.rate, activation: "sigmoid" });
       this.given = { ...this.data.given };
-      this.texts = {};
-      this.arrows = {};
-      this.fields = {};
+      Object.assign(this, { texts: {}, arrows: {}, fields: {} });
       this.lines = this.make("div", { class: "lines" });
       return [this.picture(), this.walkControls(), this.lines, this.numbers()];
     }
@@ -121,7 +122,9 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
           svg.append(text(`d${half}${n}`, x + 55 * side, y + dy, side < 0 ? "end" : "start"));
         }
         if (n === "6") svg.append(text("b6", x - 56, y - 14, "end"));
-        else if (n > 1) svg.append(text(`b${n}`, x + 50 * side, y - 39, side < 0 ? "start" : "end"));
+        else if (n > 1) {
+          svg.append(text(`b${n}`, x + 50 * side, y - 39, side < 0 ? "start" : "end"));
+        }
       }
       svg.append(this.make("svg:rect", { x: 130, y: 422, width: 100, height: 32, rx: 3 }));
       svg.append(text("E", 180, 438), text("t", 240, 438, "start"));
@@ -135,51 +138,49 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       this.range = this.make("input", range);
       this.back = this.button("◂ back", () => this.go(this.step - 1));
       this.next = this.button("next step ▸", () => this.go(this.step + 1));
+      const walk = () => this.stand((this.step + 1) % (last + 1));
       this.place = this.make("span", { class: "muted" });
-      return this.make("div", { class: "controls" }, this.back, this.range, this.next, this.place);
+      const parts = [this.back, this.range, this.next, this.player(walk), this.place];
+      return this.make("div", { class: "controls" }, ...parts);
     }
 
     numbers() {
-      const names = Object.keys(this.given);
-      const body = this.make("tbody");
-      for (const name of names) {
-        const input = (event) => {
-          if (!Number.isFinite(event.target.valueAsNumber)) return; // not finished
-          this.given[name] = event.target.valueAsNumber;
+      const { ACTIVATIONS } = this.constructor;
+      const row = (name) => {
+        const field = this.field(this.given[name], { id: name }, (value) => {
+          this.given[name] = value;
           this.update();
-        };
-        const label = this.make("label", { for: name }, this.symbol(name));
-        const field = this.make("input", { type: "number", step: 0.1, id: name, input });
-        field.value = this.given[name];
+        });
         const [slope, trial] = [this.make("td", { class: "backward" }), this.make("td")];
         this.fields[name] = { field, slope, trial };
+        const label = this.make("label", { for: name }, this.symbol(name));
         const head = this.make("th", { scope: "row" }, label);
-        body.append(this.make("tr", {}, head, this.make("td", {}, field), slope, trial));
-      }
-      const heads = ["number", "value", "slope of E", "by trial"].map((head) =>
-        this.make("th", { scope: "col" }, head));
-      const head = this.make("thead", {}, this.make("tr", {}, ...heads));
-      const table = this.make("table", {}, head, body);
-      const { ACTIVATIONS } = this.constructor;
+        return this.make("tr", {}, head, this.make("td", {}, field), slope, trial);
+      };
       const choice = this.choice("activation f", Object.keys(ACTIVATIONS), (name) => {
         this.activation = name;
         this.update();
       });
-      const learn = (event) => { this.rate = event.target.valueAsNumber || 0; };
-      const rate = this.make("input", { type: "number", step: 0.1, value: this.rate, input: learn });
+      const rate = this.field(this.rate, {}, (value) => { this.rate = value; });
       const bar = this.make("div", { class: "controls" }, choice,
         this.make("label", {}, "learning rate η ", rate),
         this.button("apply the update", () => this.apply()),
         this.button("start again", () => this.reset()));
+      const heads = ["number", "value", "slope of E", "by trial"];
+      const table = this.table(heads, Object.keys(this.given).map(row));
       return this.make("details", {}, this.make("summary", {}, "Change the numbers"), bar, table);
     }
 
-    go(step) {
-      this.step = Math.min(Math.max(step, 0), this.data.steps.length - 1);
+    stand(step) {
+      this.step = step;
       this.update();
-      const names = this.data.steps[this.step];
-      const news = names.map((name) => `${this.symbol(name)} ${this.show(this.values[name])}`);
-      this.say(this.step ? `Step ${this.step}: ${news.join(", ")}` : "The network before the walk.");
+    }
+
+    go(step) {
+      this.play(false);
+      this.stand(step);
+      const news = this.data.steps[step].map((name) => `${this.symbol(name)} ${this.number(name)}`);
+      this.say(`Step ${step}: ${news.join(", ")}`);
     }
 
     apply() {
@@ -188,13 +189,13 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
         if (/[wb]/.test(name)) this.given[name] -= this.rate * before[`d${name}`];
       }
       this.fill();
-      this.say(`The error was ${this.show(before.E)} and is ${this.show(this.values.E)}.`);
+      this.say(`The error was ${this.show(before.E)} and is ${this.number("E")}.`);
     }
 
     reset() {
       this.given = { ...this.data.given };
       this.fill();
-      this.say(`The numbers of the chapter: the error is ${this.show(this.values.E)}.`);
+      this.say(`The numbers of the chapter: the error is ${this.number("E")}.`);
     }
 
     // Write what is given into its fields, and all that follows from it into the picture.
@@ -212,9 +213,8 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       const direction = (name) => (name[0] === "d" ? "backward" : "forward");
       for (const [name, text] of Object.entries(this.texts)) {
         const at = stepOf(name), known = at <= this.step, slope = name[0] === "d";
-        const value = at ? this.show(this.values[name]) : this.short(this.values[name]);
-        text.textContent = slope ? (known ? value : "")
-          : `${this.symbol(name)} ${known ? value : ""}`;
+        const value = known ? this.number(name) : "";
+        text.textContent = slope ? value : `${this.symbol(name)} ${value}`;
         const look = !known ? "muted" : at ? direction(name) : "";
         text.setAttribute("class", at === this.step && at ? `${look} new` : look);
       }
@@ -238,15 +238,15 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       this.next.disabled = this.step === steps.length - 1;
       const way = this.step ? `, ${direction(steps[this.step][0])}` : "";
       this.place.textContent = `step ${this.step} of ${steps.length - 1}${way}`;
-      const error = this.show(this.values.E);
-      this.heading.textContent = `The network after step ${this.step}: the error is ${error}`;
+      this.heading.textContent = `The network after step ${this.step}: E is ${this.number("E")}`;
     }
 
     // Return the line that tells how a value or slope was computed.
     line(name) {
       const way = name[0] === "d" ? "backward" : "forward";
-      const result = this.make("b", { class: way }, this.show(this.values[name]));
-      const line = this.make("p", {}, [this.symbol(name), ...this.formula(name), ""].join(" = "), result);
+      const result = this.make("b", { class: way }, this.number(name));
+      const formula = [this.symbol(name), ...this.formula(name), ""].join(" = ");
+      const line = this.make("p", {}, formula, result);
       if (way === "backward") {
         const trial = `  by trial ${this.show(this.trial(name.slice(1)), 6)}`;
         line.append(this.make("span", { class: "muted" }, trial));
