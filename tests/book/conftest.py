@@ -1,13 +1,16 @@
-"""The built book, for all tests in this folder."""
+"""The built book, and a browser that opens it, for all tests in this folder."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +39,16 @@ def build(tmp_path_factory):
 def folder(build):
     """The built book."""
     return build[1]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, as the system has it."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if not program:
+        pytest.skip("no Chromium on this machine (on Debian and Ubuntu: apt install chromium)")
+    with sync_playwright() as playwright:
+        # Chromium's sandbox does not work for root, as in a container.
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

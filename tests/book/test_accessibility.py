@@ -1,0 +1,82 @@
+"""axe finds nothing on any page, and whoever uses the keyboard sees where they are."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+
+
+def findings(browser, address, scheme):
+    """Return what axe has to say about a page in the light or in the dark."""
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(address)
+    # Folded parts have colours, too. (They are measured open.)
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    result = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+    page.close()
+    return [
+        f"{found['id']}: {node['target']} {node['failureSummary']}"
+        for found in result.response["violations"]
+        for node in found["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(browser, folder, toc, scheme):
+    found = {
+        name: findings(browser, (folder / f"{name}.html").as_uri(), scheme)
+        for name in [*toc, "search", "404"]
+    }
+    assert not any(found.values()), "\n".join(
+        f"{name}: {len(texts)}\n  " + "\n  ".join(texts[:5])
+        for name, texts in found.items()
+        if texts
+    )
+
+
+def test_axe_notices(browser, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text('<html lang="en"><title>A</title><main><h1>A</h1><img src="a.png"></main>')
+    assert any(text.startswith("image-alt") for text in findings(browser, page.as_uri(), "light"))
+
+
+# Press Tab through the page; return the stops at which nothing can be done, and those that a
+# reader can't tell from their look without focus.
+TAB = r"""() => {
+  const look = (e) => { const s = getComputedStyle(e); return [s.outlineStyle, s.outlineWidth,
+    s.outlineColor, s.boxShadow, s.backgroundColor, s.borderColor, s.textDecoration, s.color].join(); };
+  let element = document.activeElement;
+  while (element.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+  if (element === document.body) return null;
+  const focused = look(element);
+  const box = element.getBoundingClientRect();
+  const control = element.matches(
+    "a[href], button, input, select, textarea, summary, [role=button], [contenteditable]");
+  const scrolls = element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight;
+  element.blur();
+  const plain = look(element);
+  element.focus();
+  return { what: element.outerHTML.slice(0, 120), needless: !control && !scrolls,
+    unseen: focused === plain, visible: box.width * box.height > 0 };
+}"""
+
+
+def stops(browser, address, most=400):
+    """Return the places where the Tab key stops, in order."""
+    page = browser.new_page()
+    page.goto(address)
+    found = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if (stop := page.evaluate(TAB)) is None:
+            break
+        found.append(stop)
+    page.close()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["needless", "unseen"])
+def test_tab_stops(browser, folder, kind):
+    found = stops(browser, (folder / "chapters/02_chain_rule.html").as_uri())
+    assert len(found) > 20
+    assert not [stop["what"] for stop in found if stop[kind]]
