@@ -18,7 +18,7 @@ NOTEBOOK = chapters/$(CHAPTER).ipynb
 # do then waits for a short one.
 SIDE_BY_SIDE := -m pytest -n logical
 
-.PHONY: help book test lint check weekly oldest newest timing text chapter mutants benchmark speed digits data home pins clean python book-env test-env
+.PHONY: help book pdf test lint check weekly oldest newest timing text chapter mutants benchmark speed digits data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -46,6 +46,9 @@ book: book-env ## build the HTML book in _build/html
 	@echo "The book is built. Open it with a browser:"
 	@"$(RUN)" -c "from pathlib import Path; print(' ', Path('$(HTML)').resolve().as_uri())"
 	@echo "or with the command:  $(PYTHON) -m webbrowser $(HTML)"
+
+pdf: test-env ## print the book into _build/pdf/backpropagation.pdf
+	@"$(RUN)" tools/pdf.py
 
 test: test-env ## run the tests: package, chapters, book, known bugs; minutes
 	@echo "Running the tests, a line for each file; \`make weekly\` runs those that wait for clocks ..."

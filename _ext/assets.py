@@ -14,7 +14,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 # What Jupyter Book adds to every page, and what a page that uses it has in its text. Thebe's
 # scripts, for live code, name another host, and one of them, written twice, is an error.
 USED_IF = {
-    "thebe": r"\bthebe-",
+    "thebe": r"(?!)",  # never
     "togglebutton": r'class="[^"]*\b(toggle|dropdown)\b',
     "toggle": r'class="[^"]*\b(toggle|dropdown)\b',
     "sphinx-design": r'class="[^"]*\bsd-',

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib.util import find_spec
@@ -30,6 +31,13 @@ SCRIPT = Path(__file__).with_suffix(".js")
 NODE = Path(ROOT_DIR, "node.exe" if os.name == "nt" else "bin/node")
 # What only MathJax's own scripts and styles would use.
 UNUSED = re.compile(r' (data-[\w-]+|role|focusable|xmlns(:xlink)?)="[^"]*"|xlink:(?=href)')
+TELEPHONE = 34  # a line of text on one, in heights of the letter x, with room for a number
+# Where it begins new lines: between formulas; if that is not enough, before relations; then terms.
+SIGNS = (
+    r"\\q?quad(?![a-z])",
+    r"=|\\(?:approx|iff|implies|le|ge|propto)(?![a-z])",
+    r"(?<=\s)[+-](?=\s)|\\;[+-]",
+)
 GLYPHS: dict[str, str] = {}  # from an id, to which formulas refer, to a path
 
 
@@ -56,6 +64,44 @@ def typeset(tex: str, display: bool) -> tuple[str, str]:
     return UNUSED.sub("", drawn["svg"]), UNUSED.sub("", drawn["mathml"])
 
 
+def split(tex: str, signs: str) -> list[str]:
+    """Cut TeX before each of the signs that stands outside of all braces and environments."""
+    parts, depth = [""], 0
+    for token in re.findall(rf"\\(?:left|begin|right|end)\b|{signs}|\\.[A-Za-z]*|.", tex, re.DOTALL):
+        depth += bool(re.fullmatch(r"\{|\\left|\\begin", token))
+        depth -= bool(re.fullmatch(r"\}|\\right|\\end", token))
+        if depth == 0 and re.fullmatch(signs, token):
+            parts.append("")
+        parts[-1] += token
+    return [part for part in parts if part.strip()]
+
+
+def draw_in_parts(tex: str, display: bool, signs: Sequence[str] = SIGNS) -> str:
+    """Return a formula as SVG; one too wide for a telephone in parts, which may begin new lines."""
+    svg, _ = typeset(tex, display)
+    if not signs or width(svg) < TELEPHONE:
+        return svg
+    if aligned := re.fullmatch(r"\s*\\begin\{aligned\}(.*)\\end\{aligned\}\s*", tex, re.DOTALL):
+        rows = (row.removeprefix(r"\\") for row in split(aligned[1], r"\\\\"))
+        lines = (re.sub(r",\s*&", r", \\qquad ", row).replace("&", "") for row in rows)
+        drawn = "".join(f"<span>{draw_in_parts(line, display)}</span>" for line in lines)
+        return f'<span class="aligned">{svg}</span><span class="lines">{drawn}</span>'
+    parts = split(tex, signs[0])
+    if len(parts) == 1:
+        return draw_in_parts(tex, display, signs[1:])
+    # After empty braces the first sign of a part keeps its distance.
+    drawn = "".join(
+        f'<span class="part">{draw_in_parts("{}" + part, display, signs[1:])}</span>'
+        for part in parts
+    )
+    return drawn
+
+
+def width(svg: str) -> float:
+    """Return how wide a formula is, in heights of the letter x."""
+    return float(re.search('width="(.*?)ex"', svg)[1])
+
+
 class Typeset(SphinxPostTransform):
     """Draw the formulas of a page, and put words in the place of their TeX."""
 
@@ -74,10 +120,10 @@ class Typeset(SphinxPostTransform):
 def draw(math: nodes.math | nodes.math_block) -> str:
     """Return a formula as HTML."""
     tex, display = math.astext(), isinstance(math, nodes.math_block)
-    if r"\\" in tex and not math.get("nowrap"):
+    if len(split(tex, r"\\\\")) > 1 and not math.get("nowrap"):
         tex = rf"\begin{{split}}{tex}\end{{split}}"  # as Sphinx understands lines
     try:
-        return "".join(typeset(tex, display))
+        return draw_in_parts(tex, display) + typeset(tex, display)[1]
     except ValueError as error:
         logging.getLogger(__name__).warning("%s: %s", error, tex, location=math)
         return f"<code>{escape(tex)}</code>"
@@ -91,7 +137,8 @@ def visit_math(self: HTML5Translator, node: nodes.math | nodes.math_block) -> No
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, _("Link to this equation"))
         self.body.append("</span>")
-    self.body.append(f"{node.get('drawn') or draw(node)}</{tag}>")
+    drawn = node.get("drawn") or draw(node)
+    self.body.append(f'<span class="drawn">{drawn}</span></{tag}>')
     raise nodes.SkipNode
 
 

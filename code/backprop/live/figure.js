@@ -94,7 +94,8 @@ window.BackpropFigure ??= class extends HTMLElement {
     :host {
       --forward: #0072b2; --backward: #b84f00; --muted: #6b6b6b; --rim: #b5b5b5;
       --paper: var(--pst-color-background, Canvas);
-      display: block; margin: 1rem 0; font-size: 0.9rem; line-height: 1.5;
+      display: block; container-type: inline-size; margin: 1rem 0; font-size: 0.9rem;
+      line-height: 1.5;
       color: inherit; font-variant-numeric: tabular-nums;
     }
     @supports (color: light-dark(red, blue)) {
@@ -123,7 +124,9 @@ window.BackpropFigure ??= class extends HTMLElement {
     table { border-collapse: collapse; margin: 0 auto; }
     th, td { padding: 0.1rem 0.5rem; text-align: right; font-weight: 400; }
     p { margin: 0.15rem 0; }
-    .lines { min-height: 9rem; container-type: inline-size; }
+    .stage { display: grid; align-items: center; gap: 0.5rem 1.5rem; }
+    @container (min-width: 38rem) { .stage { grid-template-columns: 3fr 2fr; } }
+    .lines { min-height: 11rem; }
     summary { cursor: pointer; }
     .voice { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   `;

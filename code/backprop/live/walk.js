@@ -85,7 +85,8 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       this.given = { ...this.data.given };
       Object.assign(this, { texts: {}, arrows: {}, fields: {} });
       this.lines = this.make("div", { class: "lines" });
-      return [this.picture(), this.walkControls(), this.lines, this.numbers()];
+      const stage = this.make("div", { class: "stage" }, this.picture(), this.lines);
+      return [stage, this.walkControls(), this.numbers()];
     }
 
     picture() {
