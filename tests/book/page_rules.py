@@ -78,17 +78,11 @@ def has_alt_texts(page):
 
 
 def prose(page, pattern):
-    """Return what matches in the article's texts, outside code and outside formulas.
-
-    Formulas stand in elements of class `math`, where MathJax draws them.
-    """
+    """Return what matches in the article's texts outside code."""
     return [
         pattern.search(text).group()
         for text in article(page).find_all(string=pattern)
-        if not any(
-            parent.name in ("code", "pre", "script", "style") or "math" in parent.get("class", [])
-            for parent in text.parents
-        )
+        if not any(parent.name in ("code", "pre", "script", "style") for parent in text.parents)
     ]
 
 

@@ -25,7 +25,7 @@ def findings(browser, address, scheme):
 def test_axe_finds_nothing(browser, folder, toc, scheme):
     found = {
         name: findings(browser, (folder / f"{name}.html").as_uri(), scheme)
-        for name in [*toc, "search", "404"]
+        for name in [*toc, "search"]
     }
     assert not any(found.values()), "\n".join(
         f"{name}: {len(texts)}\n  " + "\n  ".join(texts[:5])

@@ -17,6 +17,14 @@ LOOK = r"""() => {
     range.setEnd(text, 1);
     return range.getBoundingClientRect().left < math.getBoundingClientRect().right - 1;
   };
+  const widthOf = (element) => element.getBoundingClientRect().width;
+  const isSmall = (svg) => {
+    const shown = widthOf(svg);
+    svg.style.maxWidth = "none";
+    const natural = widthOf(svg);
+    svg.style.maxWidth = "";
+    return shown < 0.55 * natural;
+  };
   const isCut = (box) => box.scrollWidth > box.clientWidth + 1;
   const root = document.documentElement;
   return {
@@ -26,6 +34,8 @@ LOOK = r"""() => {
       .filter((math) => !math.querySelector("svg") || !math.querySelector("math")).length,
     empty: [...document.querySelectorAll(".math use")]
       .filter((use) => !document.querySelector(use.getAttribute("href"))).length,
+    small: visible("article .math svg:not(svg svg)").filter(isSmall).length,
+    cut_formulas: visible("div.math").filter(isCut).length,
     torn: visible("span.math").filter(isTorn).length,
     cut: visible("pre").filter(isCut).filter((box) => !box.closest(".cell_output .highlight-python"))
       .length,
@@ -54,7 +64,7 @@ def visit(browser, address, width):
 def seen(browser, folder, toc):
     return {
         (name, width): visit(browser, (folder / f"{name}.html").as_uri(), width)
-        for name in [*toc, "search", "404"]
+        for name in [*toc, "search"]
         for width in WIDTHS
     }
 
@@ -68,6 +78,8 @@ def seen(browser, folder, toc):
         ("bars", 0),
         ("undrawn", 0),
         ("empty", 0),
+        ("small", 0),
+        ("cut_formulas", 0),
         ("torn", 0),
         ("overflow", 0),
     ],
@@ -86,7 +98,10 @@ def test_a_wide_screen_shows_code_whole(seen):
 # A formula that fills the line, and a comma that finds no place behind it.
 TORN = '<span class="math"><span style="display: inline-block; width: 390px">x</span></span>, y'
 WIDE = f'<pre style="overflow-x: auto">{"long" * 30}</pre>'
-DRAWN = '<span class="math"><svg><path id="a" d="M0 0"/><use href="#a"/></svg><math>x</math></span>'
+DRAWN = (
+    '<span class="math"><svg width="20" height="20"><path id="a" d="M0 0"/><use href="#a"/></svg>'
+    "<math>x</math></span>"
+)
 CASES = [
     ("<p>All is well.</p>", "searches", 0),
     ('<input type="search"><input type="search">', "searches", 2),
@@ -98,6 +113,10 @@ CASES = [
     ('<p class="math">\\(x\\)</p>', "undrawn", 1),
     (f"<p>{DRAWN}</p>", "empty", 0),
     (DRAWN.replace("#a", "#b"), "empty", 1),
+    (f"<article>{DRAWN}</article>", "small", 0),
+    (f'<style>.math svg {{ max-width: 9px }}</style><article>{DRAWN}</article>', "small", 1),
+    (f'<div class="math" style="overflow: hidden">{"long" * 30}</div>', "cut_formulas", 1),
+    ('<div class="math">short</div>', "cut_formulas", 0),
     (f'<p>{"x" * 50} <span class="math">\\(a\\)</span>, b</p>', "torn", 0),
     (TORN, "torn", 1),
     (f'<span style="white-space: nowrap">{TORN}</span>', "torn", 0),

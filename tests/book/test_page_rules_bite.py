@@ -10,15 +10,14 @@ GOOD = """<!DOCTYPE html>
 <title>The chain rule — The book</title>
 <link rel="stylesheet" href="../_static/course.css">
 <link rel="canonical" href="https://example.org/page">
-<script src="../_static/mathjax.js"></script>
+<script src="../_static/doctools.js"></script>
 <style>p { background: url("../_static/paper.svg"); }</style>
 </head>
 <body>
 <form><input type="search" name="q"></form>
 <article>
 <h1>The chain rule<a class="headerlink" href="#">#</a></h1>
-<p id="start">Look: <span class="math">\\(\\frac{a}{b}\\)</span>, a price of $5, $6, 7\u00a0%?</p>
-<div class="math">$$\\begin{aligned}a\\end{aligned}$$</div>
+<p id="start">Look: <span class="math"><svg></svg><math><mi>a</mi></math></span>, a price of $5, $6, 7\u00a0%?</p>
 <pre>re.compile("\\d+??")  # {eq}</pre>
 <img src="net.svg" alt="A network of four nodes.">
 <a href="https://example.org">Elsewhere</a>
