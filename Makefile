@@ -18,7 +18,7 @@ NOTEBOOK = chapters/$(CHAPTER).ipynb
 # do then waits for a short one.
 SIDE_BY_SIDE := -m pytest -n logical
 
-.PHONY: help book pdf test lint check weekly oldest newest timing text chapter mutants benchmark speed digits data home pins clean python book-env test-env
+.PHONY: help book pdf weight test lint check weekly oldest newest timing text chapter mutants benchmark speed digits data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -46,6 +46,9 @@ book: book-env ## build the HTML book in _build/html
 	@echo "The book is built. Open it with a browser:"
 	@"$(RUN)" -c "from pathlib import Path; print(' ', Path('$(HTML)').resolve().as_uri())"
 	@echo "or with the command:  $(PYTHON) -m webbrowser $(HTML)"
+
+weight: test-env ## weigh the pages beside the theme as it comes, into build/weight.md
+	@"$(RUN)" tools/weight.py
 
 pdf: test-env ## print the book into _build/pdf/backpropagation.pdf
 	@"$(RUN)" tools/pdf.py
