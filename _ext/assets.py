@@ -37,8 +37,9 @@ def leave_out(
     body = context.get("body", "")
     for kind in ("script_files", "css_files"):
         context[kind] = [asset for asset in context[kind] if is_used(asset, body)]
-    for script in context["script_files"]:
-        if script.filename:
+    for script in filter(lambda script: script.filename, context["script_files"]):
+        script.attributes.pop("defer", None)
+        if page != "search":  # its template has scripts that need these at once
             script.attributes["defer"] = "defer"
 
 

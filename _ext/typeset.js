@@ -18,7 +18,7 @@ require(join(folder, "node-main.js")).init({
     paths: { mathjax: folder },
     versionWarnings: false,
   },
-  tex: { formatError: refuse },
+  tex: { formatError: refuse, packages: { "[-]": ["noundefined", "noerrors"] } },
   svg: { fontCache: "global" },
 }).then(async (MathJax) => {
   const { adaptor, output } = MathJax.startup;

@@ -52,7 +52,7 @@ def test_split(typeset, tex, signs, parts):
     assert typeset.split(tex, signs) == parts
 
 
-LONG = "x" * 20
+LONG = "x" * 30
 
 
 @pytest.mark.parametrize(
