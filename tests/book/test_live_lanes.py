@@ -66,7 +66,7 @@ def page(browser, data):
     """A narrow page with nothing but the figure."""
     page, errors = browser.new_page(viewport={"width": 390, "height": 900}), []
     page.on("pageerror", lambda error: errors.append(error))
-    style = "<style>body { margin: 16px; font-family: sans-serif }</style>"
+    style = "<style>body { margin: 24px; font-family: sans-serif }</style>"
     page.set_content(f"<!DOCTYPE html>{style}{display.show_live('lanes', data).data}")
     yield page
     page.close()
@@ -210,7 +210,7 @@ def test_keys_and_fingers_work_and_the_voice_tells(page):
     page.locator("backprop-lanes rect.column").nth(4).click()
     assert given(page)["loss"] == 5
     assert slider(page, "loss").input_value() == "5"
-    reach = r"Loss 5 is heard back to step 5; without the cut, \d+ % .* would reach step 4\."
+    reach = r"Loss 5 is heard back to step 5; without the cut, \d+\s% .* would reach step 4\."
     assert re.search(reach, voice(page))
     title = page.locator("backprop-lanes svg title").text_content()
     assert "from step 8 to 5" in title
@@ -220,8 +220,11 @@ def test_keys_and_fingers_work_and_the_voice_tells(page):
 def test_it_fits_a_narrow_page_with_readable_letters(page):
     slider(page, "T").fill("16")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    smallest = page.evaluate(
-        "document.querySelector('backprop-lanes').shadowRoot.querySelector('svg')"
-        ".getScreenCTM().a * 13"
+    letters = page.locator("backprop-lanes svg text").evaluate_all(
+        "texts => texts.map(t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)"
     )
-    assert smallest >= 11
+    assert min(letters) >= 11
+    ends = page.locator("backprop-lanes svg text").evaluate_all(
+        "texts => texts.map(t => t.getBoundingClientRect().right)"
+    )
+    assert max(ends) <= 390 - 24

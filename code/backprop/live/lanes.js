@@ -3,8 +3,8 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
   class extends window.BackpropFigure {
     static style = `${super.style}
       .controls { display: grid; gap: 0 2rem; max-width: 42rem; margin: 0.5rem auto;
-        grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); }
-      .controls label { display: grid; grid-template-columns: 10em 1fr 2em; align-items: center; }
+        grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); text-align: start; }
+      .controls label { display: grid; grid-template-columns: 11em 1fr 2em; align-items: center; }
       .controls output { text-align: right; }
       .verdict { max-width: 30rem; min-height: 3em; margin: 0.25rem auto 0.5rem;
         text-align: center; text-wrap: balance; }
@@ -19,6 +19,7 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
       .column { fill: transparent; stroke: none; cursor: pointer; }
       circle { fill: var(--paper); }
       .unheard { stroke: var(--muted); stroke-dasharray: 2 2; }
+      svg text { font-size: 14px; }
       svg .inside { fill: var(--paper); stroke: none; }
     `;
 
@@ -129,9 +130,7 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
     // Take over a number from a slider or the picture. No walk or loss is beyond the last step.
     set(name, value) {
       this.given[name] = value;
-      for (const key of ["k1", "k2", "loss"]) {
-        this.given[key] = Math.min(this.given[key], this.given.T);
-      }
+      for (const n of ["k1", "k2", "loss"]) this.given[n] = Math.min(this.given[n], this.given.T);
       this.update();
       this.say(this.verdict.textContent);
     }
@@ -151,7 +150,7 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
       const reach = !first ? `Loss ${loss} is never heard.`
         : first === 1 ? `Loss ${loss} is heard back to step 1; nothing of it is cut off.`
           : `Loss ${loss} is heard back to step ${first}; without the cut, `
-            + `${this.show(100 * left[first - 2], 0)} % of its δ would reach step ${first - 1}.`;
+            + `${this.show(100 * left[first - 2], 0)} % of its δ would reach step ${first - 1}.`;
       const none = silent.length ? ` Steps that no walk reaches: ${silent.join(", ")}.` : "";
       const wrong = `relative error ${this.show(error)}, angle ${this.show(angle, 1)}°. `;
       this.verdict.replaceChildren(`BPTT(${k1}, ${k2}): `, this.make("b", {}, wrong),
@@ -172,7 +171,7 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
       return this.make("svg:text", { x, y, class: look, "text-anchor": anchor }, text);
     }
 
-    line(look, x1, y1, x2, y2, tip = "url(#tip)") {
+    arrow(look, x1, y1, x2, y2, tip = "url(#tip)") {
       return this.make("svg:line", { class: look, x1, y1, x2, y2, "marker-end": tip });
     }
 
@@ -184,9 +183,9 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
         return [this.make("svg:circle", { cx: this.x(t + 1), cy: 32, r: 11, class: look }),
           this.text(t + 1, this.x(t + 1), 32, look === "taken" ? "inside" : "")];
       });
-      return [this.line("guide", this.x(loss), 36, this.x(loss), 408, ""), ...parts,
+      return [this.arrow("guide", this.x(loss), 36, this.x(loss), 408, ""), ...parts,
         this.text("the loss of each step: choose one", 6, 10, "muted", "start"),
-        this.line("state", 6, 56, 410, 56),
+        this.arrow("state", 6, 56, 410, 56),
         this.text("the state is never cut", 410, 74, "forward", "end")];
     }
 
@@ -199,9 +198,9 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
         const dots = this.values.counts.map((_, t) => t + 1).filter((t) =>
           Math.max(fresh, begin) < t && t <= end).map((t) =>
           this.make("svg:circle", { cx: this.x(t), cy: y, r: 3.5, class: "taken" }));
-        const mine = walks[lane] !== this.walk ? [] : [this.line("mine", this.x(loss), y, to, y),
-          ...(begin ? [this.line("uncut", to, y, 6, y, "")] : [])];
-        return [this.line("", this.x(end + 0.25), y, to, y), ...mine, ...dots];
+        const mine = walks[lane] !== this.walk ? [] : [this.arrow("mine", this.x(loss), y, to, y),
+          ...(begin ? [this.arrow("uncut", to, y, 6, y, "")] : [])];
+        return [this.arrow("", this.x(end + 0.25), y, to, y), ...mine, ...dots];
       });
       return [this.text("walks back", 6, 74, "muted", "start"), ...lanes];
     }
@@ -236,8 +235,8 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
       const [x, y] = [200, 436];
       const [tx, ty] = [x + c * Math.cos(angle), y + c * Math.sin(angle)];
       return [this.text("the gradient", 6, y, "muted", "start"),
-        this.line("uncut", x, y, x + f, y), this.text("full", x + f + 8, y, "backward", "start"),
-        this.line("mine", x, y, tx, ty),
+        this.arrow("uncut", x, y, x + f, y), this.text("full", x + f + 8, y, "backward", "start"),
+        this.arrow("mine", x, y, tx, ty),
         this.text("truncated", tx + 8, ty + 13 * Math.cos(angle), "backward new", "start")];
     }
 
