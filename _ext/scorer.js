@@ -10,3 +10,10 @@ var Scorer = {
   term: 5,
   partialTerm: 2,
 };
+
+// What is shown of a page: its text, without the bars around it and what is folded.
+Search.htmlToText = (html) => {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  for (const part of page.querySelectorAll(".headerlink, script, style, svg, details")) part.remove();
+  return page.querySelector("article")?.textContent ?? "";
+};

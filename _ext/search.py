@@ -1,15 +1,18 @@
-"""Sphinx extension: a search that knows Greek letters by their names, and chapters come first."""
+"""Sphinx extension: a search that knows Greek letters by name, and which chapter is about a word."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import sphinx.search
+from sphinx import search as sphinx_search
 from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
 
+FREQUENT = 5  # uses of a word, from which on a page is about it
 LETTERS = "αβγδεζηθικλμνξοπρστυφχψωϵϑϕ"  # the last three as TeX writes them
 NAMES = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
@@ -36,8 +39,28 @@ var splitQuery = (query) => query
         return super().split(input.translate(self.names))
 
 
+def lead_home(app: Sphinx) -> list[Any]:
+    """Let each word lead first to the chapter that uses it most, as if it stood in its title."""
+    indexer = getattr(app.builder, "indexer", None)
+    if indexer is not None:
+        chapters = [page for page in app.env.found_docs if re.match(r"chapters/\d", page)]
+        counts = {
+            page: Counter(
+                indexer.lang.stem(word.lower())
+                for word in indexer.lang.split(app.env.get_doctree(page).astext())
+            )
+            for page in chapters
+        }
+        for word in set().union(*counts.values()):
+            home = max(chapters, key=lambda page: counts[page][word])
+            if counts[home][word] >= FREQUENT:
+                indexer._title_mapping.setdefault(word, set()).add(home)
+    return []  # no pages of its own
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension."""
-    sphinx.search.languages["en"] = SearchWithGreek
+    sphinx_search.languages["en"] = SearchWithGreek
     app.config.html_search_scorer = str(Path(__file__).with_name("scorer.js"))
+    app.connect("html-collect-pages", lead_home)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

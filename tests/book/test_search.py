@@ -39,7 +39,7 @@ def results(browser, address, words):
     """Return the pages that a search finds, and all that it shows."""
     page = browser.new_page()
     page.goto(f"{address}/search.html?q={words}")
-    page.wait_for_function("document.querySelector('#search-results h2')?.innerText.includes('Results')")
+    page.get_by_role("heading", name="Search Results").wait_for()
     page.wait_for_load_state("networkidle")
     links = page.locator("#search-results li > a").evaluate_all("all => all.map((a) => a.href)")
     text = page.locator("#search-results").inner_text()
