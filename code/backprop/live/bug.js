@@ -10,7 +10,6 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
       Object.assign(this, { at: 1, guesses: {} });
       const [, ...bugs] = this.data.programs;
       this.picks = bugs.map((bug, i) => this.button(i + 1, () => this.pick(i + 1)));
-      this.picks.forEach((pick, i) => pick.setAttribute("aria-label", `mistake ${i + 1}`));
       this.heading = this.make("p", { class: "heading" });
       this.lines = this.make("div", { class: "code" });
       this.answers = [this.button("the curve shows it", () => this.guess(true)),
@@ -62,7 +61,7 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
       const rows = this.data.checks.map((check, i) => this.make("tr", {},
         this.make("th", { scope: "row" }, check), ...this.cells[i]));
       const group = { colspan: 4, class: "muted" };
-      rows.splice(3, 0, this.make("tr", {}, this.make("td", group, "error of its gradient")));
+      rows.splice(3, 0, this.make("tr", {}, this.make("td", group, "error of the gradient")));
       const heads = ["alarm", "right", "mistake", "caught"].map((head) =>
         this.make("th", { scope: "col", class: head }, head));
       const head = this.make("thead", {}, this.make("tr", {}, ...heads));
@@ -121,7 +120,9 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
         results: known ? bug.results : [], alarms: known ? bug.alarms : [] };
       this.picks.forEach((pick, i) => {
         pick.setAttribute("aria-pressed", i + 1 === this.at);
-        pick.className = i + 1 in this.guesses ? "done" : "";
+        const judged = i + 1 in this.guesses;
+        pick.setAttribute("aria-label", `mistake ${i + 1}${judged ? ", judged" : ""}`);
+        pick.className = judged ? "done" : "";
       });
       this.write(bug);
       this.answers.forEach((answer, i) => {
@@ -134,7 +135,7 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
       const off = `with a gradient that is off by ${Math.round(100 * bug.results.at(-1))} %`;
       const told = this.shows(bug) ? "the curve shows it" : `it trains well, ${off}`;
       this.verdict.textContent = known
-        ? `${hit ? "Yes" : "No"}, ${told}. Foreseen: ${hits} of ${done.length}.`
+        ? `${hit ? "Yes" : "No"}: ${told}. Foreseen: ${hits} of ${done.length}.`
         : `${steps.at(-1)} steps of training with this mistake. What do you expect?`;
       this.plot([right, known ? bug : null], steps);
       this.cells.forEach((cells, i) => {
@@ -153,9 +154,9 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
     write({ name, seen, lines }) {
       const [, repository, issue] = /^(\w[\w-]*\/[\w.-]+)#?(\d*)$/.exec(seen) ?? [];
       const href = `https://github.com/${repository}${issue ? `/issues/${issue}` : ""}`;
-      const title = this.make("b", {}, `${this.at}. ${name}`);
+      const title = this.make("b", {}, `Mistake ${this.at}: ${name}`);
       const source = repository ? this.make("a", { href }, seen) : seen;
-      this.heading.replaceChildren(title, " · seen in ", source);
+      this.heading.replaceChildren(title, ", seen in ", source);
       const pair = lines.length === 2 && lines.map(([, line]) => line);
       this.lines.replaceChildren(...lines.map(([mark, line], i) => {
         const word = this.constructor.WORDS[mark];
@@ -201,7 +202,7 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
     static style = `${window.BackpropFigure.style}
       :host { --right: #00795a; --mistake: #a3457c; }
       @supports (color: light-dark(red, blue)) {
-        :host { --right: light-dark(#00795a, #4fc3a1); --mistake: light-dark(#a3457c, #e59bc6); }
+        :host { --right: light-dark(#00795a, #4cc9a0); --mistake: light-dark(#a3457c, #e58bbf); }
       }
       .right { color: var(--right); }
       .mistake { color: var(--mistake); }
@@ -217,7 +218,10 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
       .code span { flex: 0 0 3.4rem; text-align: right; }
       code { font-size: 0.85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
       code b { text-decoration: underline; text-underline-offset: 0.2em; }
-      @media (max-width: 30rem) { code { font-size: 0.72rem; } }
+      @media (max-width: 30rem) {
+        code { font-size: 0.72rem; }
+        button { padding: 0 0.5rem; }
+      }
       .controls { gap: 0.35rem 0.5rem; }
       .controls:first-of-type button { padding: 0; width: 2rem; }
       .done { background: color-mix(in srgb, var(--rim) 40%, transparent); }
