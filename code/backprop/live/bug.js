@@ -220,7 +220,9 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
       code b { text-decoration: underline; text-underline-offset: 0.2em; }
       @media (max-width: 30rem) {
         code { font-size: 0.72rem; }
+        button, table { font-size: 0.82rem; }
         button { padding: 0 0.5rem; }
+        th, td { padding: 0.1rem 0.3rem; }
       }
       .controls { gap: 0.35rem 0.5rem; }
       .controls:first-of-type button { padding: 0; width: 2rem; }
