@@ -75,6 +75,8 @@ def shown(page):
             rows: all("tbody tr:not(:has([colspan]))", (row) =>
               [...row.children].map((cell) => [cell.textContent, cell.className])),
             code: all("code", (line) => line.textContent),
+            heading: root.querySelector(".heading").textContent,
+            links: all("a", (link) => link.href),
             verdict: root.querySelector(".verdict").textContent,
             voice: root.querySelector(".voice").textContent,
             done: all(".done", (pick) => Number(pick.textContent)),
@@ -106,6 +108,10 @@ def check(page, at, guesses):
     foreseen = sum(guess == is_visible(BUGS[n - 1]) for n, guess in guesses.items())
     assert values["hits"] == foreseen
     assert found["code"] == [line for _, line in program["lines"]]
+    assert found["heading"] == f"Mistake {at}: {program['name']}, seen in {program['seen']}"
+    repository, _, number = program["seen"].partition("#")
+    address = f"https://github.com/{repository}" + (f"/issues/{number}" if number else "")
+    assert found["links"] == ([address] if "/" in repository else [])
     for points, stored_losses in zip(
         found["curves"], (RIGHT["losses"], program["losses"] if known else []), strict=True
     ):
@@ -152,9 +158,9 @@ def test_what_it_shows_is_what_was_stored(page):
         if at not in guesses and rng.random() < 0.7:
             guesses[at] = bool(rng.random() < 0.5)
             press(page, "the curve shows it" if guesses[at] else "it trains well")
-            voice = check(page, at, guesses)["voice"]
+            found = check(page, at, guesses)
             alarms = [c for c, on in zip(DATA["checks"], BUGS[at - 1]["alarms"], strict=True) if on]
-            assert voice.endswith(f"Alarm: {', '.join(alarms)}.")
+            assert found["voice"] == f"{found['verdict']} Alarm: {', '.join(alarms)}."
     assert len(guesses) > 5
 
 

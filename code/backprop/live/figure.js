@@ -12,9 +12,10 @@ window.BackpropFigure ??= class extends HTMLElement {
     // In the book a still picture stands above, for those who have no scripts.
     this.closest(".cell_output")?.querySelector("figure img")?.setAttribute("hidden", "");
     // Its caption is enough, and the light paper that the theme lays under outputs is not needed.
-    const here = `.text_html:has(> ${this.localName})`;
-    this.append(this.make("style", {}, `figure:has(> ${here}) > figcaption { display: none; }
-      ${here} { background: none !important; color: inherit !important; padding: 0 !important; }`));
+    const name = this.localName;
+    this.append(this.make("style", {}, `figure:has(> * > ${name}) > figcaption { display: none; }
+      .text_html:has(> ${name}) {
+        background: none !important; color: inherit !important; padding: 0 !important; }`));
   }
 
   // Return an element of HTML, or of SVG if its name begins with "svg:"; functions are listeners.
