@@ -213,7 +213,7 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
       .grid { stroke: var(--rim); stroke-width: 0.5; }
       .heading, .verdict { text-align: center; text-wrap: balance; }
       .heading a { color: inherit; overflow-wrap: anywhere; }
-      .code { width: fit-content; margin: 0.25rem auto; }
+      .code { width: fit-content; margin: 0.25rem auto; text-align: left; }
       .code div { display: flex; gap: 0.5rem; align-items: baseline; }
       .code span { flex: 0 0 3.4rem; text-align: right; }
       code { font-size: 0.85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
