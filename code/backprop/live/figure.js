@@ -9,12 +9,11 @@ window.BackpropFigure ??= class extends HTMLElement {
     const style = this.make("style", {}, this.constructor.style);
     this.attachShadow({ mode: "open" }).append(style, ...this.draw(), this.voice);
     this.update();
-    // In the book a still picture stands above, for those who have no scripts. A figure has its own
-    // caption below, which has not been read yet; nor does it need the theme's paper in the dark.
-    const still = this.closest(".cell_output")?.querySelector("figure img");
-    (this.closest("figure") ? still?.closest("figure") : still)?.setAttribute("hidden", "");
-    const output = this.closest(".text_html");
-    if (output) output.style.cssText = "background: none; color: inherit; padding: 0";
+    // In the book a still picture stands above, for those who have no scripts; and the theme lays
+    // light paper under all that a cell shows.
+    this.closest("figure")?.querySelector("img")?.setAttribute("hidden", "");
+    const paper = this.closest(".text_html");
+    if (paper) paper.style.cssText = "background: none; color: inherit; padding: 0";
   }
 
   // Return an element of HTML, or of SVG if its name begins with "svg:"; functions are listeners.

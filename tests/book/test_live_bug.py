@@ -1,0 +1,259 @@
+"""The live figure of chapter 4: eight mistakes, what training shows of them, what checks say."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from backprop import gradcheck, losses
+from backprop.activations import softmax
+from backprop.display import show_live
+from backprop.network import Network
+
+CHAPTER = Path(__file__).parents[2] / "chapters" / "04_automatic_differentiation.ipynb"
+CELLS = [c for c in nbformat.read(CHAPTER, as_version=4).cells if c.cell_type == "code"]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), "")
+PAGE = '<!doctype html><meta charset="utf-8"><body style="max-width: 44rem">{}</body>'
+SETTINGS, SEED = 30, 7
+
+
+def stored():
+    """Return what the chapter's cell has handed to the figure."""
+    for cell in CELLS:
+        for output in cell.outputs:
+            html = output.get("data", {}).get("text/html", "")
+            if found := re.search(r'<backprop-bug><script type="application/json">(.*?)</', html):
+                return json.loads(found[1])
+    raise AssertionError("the chapter shows no live figure of the name bug")
+
+
+DATA = stored()
+RIGHT, *BUGS = DATA["programs"]
+NUMBERS = range(1, len(BUGS) + 1)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Return a running Chromium."""
+    if not CHROMIUM:
+        pytest.skip("this machine has no Chromium, in which the live figure would run")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["wide", "phone"])
+def page(browser, request):
+    """Return a page with the figure alone; an error of its script fails the test."""
+    width, scheme = request.param
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(error))
+    page.set_content(PAGE.format(show_live("bug", DATA).data))
+    yield page
+    page.close()
+    assert not errors
+
+
+def shown(page):
+    """Return the figure's values, and what its parts show, read back from the page."""
+    return page.evaluate(
+        """() => {
+          const figure = document.querySelector("backprop-bug"), root = figure.shadowRoot;
+          const all = (selector, f) => [...root.querySelectorAll(selector)].map(f);
+          const points = (path) => (path.getAttribute("d").match(/-?[\\d.]+ -?[\\d.]+/g) ?? [])
+            .map((pair) => pair.split(" ").map(Number));
+          return {
+            values: figure.values,
+            curves: all(".curve", points),
+            rows: all("tbody tr:not(:has([colspan]))", (row) =>
+              [...row.children].map((cell) => [cell.textContent, cell.className])),
+            code: all("code", (line) => line.textContent),
+            heading: root.querySelector(".heading").textContent,
+            links: all("a", (link) => link.href),
+            verdict: root.querySelector(".verdict").textContent,
+            voice: root.querySelector(".voice").textContent,
+            done: all(".done", (pick) => Number(pick.textContent)),
+          };
+        }"""
+    )
+
+
+def losses_of(points):
+    """Return the losses of a curve, from its places: 0 and 3 are at 190 and 14."""
+    return [3 * (190 - y) / (190 - 14) for _, y in points]
+
+
+def is_visible(program):
+    return program["alarms"][1] or program["alarms"][2]
+
+
+def check(page, at, guesses):
+    """Compare all that the figure shows with the stored runs."""
+    found, program = shown(page), BUGS[at - 1]
+    values, known = found["values"], at in guesses
+    assert (values["at"], values["known"]) == (at, known)
+    assert values["right"] == RIGHT["losses"]
+    assert values["bug"] == (program["losses"] if known else [])
+    assert values["results"] == (program["results"] if known else [])
+    assert values["alarms"] == (program["alarms"] if known else [])
+    assert values["share"] == (program["share"] if known else None)
+    assert found["done"] == sorted(guesses)
+    foreseen = sum(guess == is_visible(BUGS[n - 1]) for n, guess in guesses.items())
+    assert values["hits"] == foreseen
+    assert found["code"] == [line for _, line in program["lines"]]
+    assert found["heading"] == f"Mistake {at}: {program['name']}, seen in {program['seen']}"
+    repository, _, number = program["seen"].partition("#")
+    address = f"https://github.com/{repository}" + (f"/issues/{number}" if number else "")
+    assert found["links"] == ([address] if "/" in repository else [])
+    for points, stored_losses in zip(
+        found["curves"], (RIGHT["losses"], program["losses"] if known else []), strict=True
+    ):
+        np.testing.assert_allclose(losses_of(points), stored_losses, atol=1e-4)
+        assert [x for x, _ in points] == sorted(x for x, _ in points)
+    for i, (name, *cells, caught) in enumerate(found["rows"]):
+        assert name[0] == DATA["checks"][i]
+        for (text, look), of in zip(cells, (RIGHT, program if known else None), strict=True):
+            assert look == ("alarm" if of and of["alarms"][i] else "")
+            assert text.startswith(result(i, of["results"][i]) if of else "?")
+        count = sum(BUGS[n - 1]["alarms"][i] for n in guesses)
+        assert values["caught"][i] == count
+        assert caught[0] == (f"{count} of {len(guesses)}" if guesses else "")
+    if known:
+        right = guesses[at] == is_visible(program)
+        trains = "the curve shows it" if is_visible(program) else "it trains well"
+        assert found["verdict"].startswith(f"{'Yes' if right else 'No'}: {trains}")
+        assert f"Foreseen: {foreseen} of {len(guesses)}" in found["verdict"]
+    return found
+
+
+def result(i, value):
+    """Return a check's result as the figure writes it."""
+    if i == 0:
+        return "yes" if value else "no"
+    if i == 2:
+        return f"{100 * value:.0f} %"
+    return "< 10⁻⁷" if i > 2 and value < 1e-7 else f"{value:.2f}"
+
+
+def press(page, name):
+    words = re.compile(f"^{name}(, judged)?$")
+    page.locator("backprop-bug").get_by_role("button", name=words).click()
+
+
+def test_what_it_shows_is_what_was_stored(page):
+    rng = np.random.default_rng(SEED)
+    at, guesses = 1, {}
+    check(page, at, guesses)
+    for _ in range(SETTINGS):
+        at = int(rng.integers(1, len(BUGS) + 1))
+        press(page, f"mistake {at}")
+        assert f"Mistake {at}, {BUGS[at - 1]['name']}" in check(page, at, guesses)["voice"]
+        if at not in guesses and rng.random() < 0.7:
+            guesses[at] = bool(rng.random() < 0.5)
+            press(page, "the curve shows it" if guesses[at] else "it trains well")
+            found = check(page, at, guesses)
+            alarms = [c for c, on in zip(DATA["checks"], BUGS[at - 1]["alarms"], strict=True) if on]
+            assert found["voice"] == f"{found['verdict']} Alarm: {', '.join(alarms)}."
+    assert len(guesses) > 5
+
+
+def test_the_keyboard_goes_through_all_of_it(page):
+    page.locator("backprop-bug").get_by_role("button", name="the curve shows it").focus()
+    guesses = {}
+    for at in NUMBERS:
+        check(page, at, guesses)
+        page.keyboard.press("Enter")  # the first answer has the focus
+        guesses[at] = True
+        check(page, at, guesses)
+        page.keyboard.press("Enter")  # and now "next", or after the last "start again"
+    check(page, 1, {})
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    check(page, 1, {1: False})
+
+
+def test_it_fits_and_can_be_read(page):
+    for at in NUMBERS:
+        press(page, f"mistake {at}")
+        press(page, "it trains well")
+        overflow, smallest = page.evaluate(
+            """() => {
+              const root = document.querySelector("backprop-bug").shadowRoot;
+              const svg = root.querySelector("svg"), scale = svg.clientWidth / 380;
+              const sizes = [...root.querySelectorAll("p, td, th, code, button, svg text")].map(
+                (e) => parseFloat(getComputedStyle(e).fontSize) * (svg.contains(e) ? scale : 1));
+              const page = document.documentElement;
+              return [page.scrollWidth - page.clientWidth, Math.min(...sizes)];
+            }"""
+        )
+        assert overflow <= 0
+        assert smallest >= 11
+
+
+@pytest.fixture(scope="module")
+def chapter():
+    """Return what the chapter's cells define: a random network, and the right program's source."""
+    sources = {
+        word: next(cell.source for cell in CELLS if f"def {word}(" in cell.source)
+        for word in ("case", "train_step")
+    }
+    names = {"np": np}
+    exec(sources["case"], names)
+    return {"case": names["case"], "source": sources["train_step"] + "\n"}
+
+
+def program_of(source, lines):
+    """Return the step of a program whose lines stand in the place of the right ones."""
+    if any(mark != " " for mark, _ in lines):
+        old, new = (
+            "".join(f"    {line}\n" for mark, line in lines if mark != other) for other in "+-"
+        )
+        assert source.count(old) == 1
+        source = source.replace(old, new)
+    names = {"np": np, "softmax": softmax}
+    exec(source, names)
+    return names["train_step"]
+
+
+@pytest.mark.parametrize("number", [0, *NUMBERS])
+def test_each_verdict_is_what_a_check_says(chapter, number):
+    of = DATA["programs"][number]
+    step = program_of(chapter["source"], of["lines"])
+    parameters, X, T = chapter["case"](0)
+    names = ["W1", "b1", "W2", "b2", "W3", "b3"]
+    for point, results in (([0 * p for p in parameters], [3]), (parameters, [5, 6])):
+        network = Network(point, ["relu", "tanh", "identity"])
+
+        def loss(*moved, network=network):
+            outputs = network.with_parameters(moved).forward(X)
+            return losses.softmax_cross_entropy(outputs[-1], T)[0]
+
+        after = [p.copy() for p in point]
+        step(after, X, T, 0.2)
+        hand = [(p - q) / 0.2 for p, q in zip(point, after, strict=True)]
+        exact = network.loss_and_gradients(losses.softmax_cross_entropy, X, T)[1]
+        numerical = gradcheck.numerical_gradients(loss, *point)
+        error = gradcheck.relative_error(flat(hand), flat(numerical))
+        for i in results:
+            assert of["alarms"][i] is (error > 1e-7)
+            assert of["results"][i] == pytest.approx(error, rel=1e-6, abs=1e-7)
+    if number == 0:
+        gradcheck.assert_gradients_agree(names, hand, exact, numerical)
+    else:
+        with pytest.raises(AssertionError, match="disagrees"):
+            gradcheck.assert_gradients_agree(names, hand, exact, numerical)
+    assert of["alarms"][4]  # in float32 with a short step, whatever it judges
+    half = RIGHT["losses"][0] / 2
+    runs = bool(np.isfinite(of["losses"]).all())
+    assert of["alarms"][:3] == [not runs, of["losses"][-1] > half, of["share"] < 0.75]
+
+
+def flat(arrays):
+    return np.concatenate([a.ravel() for a in arrays])
