@@ -1,7 +1,8 @@
-"""Sphinx extension: a live figure of a chapter on another page.
+"""Sphinx extension: live figures, in their chapters and on other pages.
 
-``.. live:: walk chapters/02_chain_rule.ipynb`` shows it with the numbers that the chapter's cell
-gave it, and plays it.
+A cell shows a still picture, for those who have no scripts, and then its live figure: the two are
+one figure, with one number and caption. ``.. live:: walk chapters/02_chain_rule.ipynb`` shows that
+chapter's figure with its numbers, and plays it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
 
@@ -33,7 +35,22 @@ class Live(SphinxDirective):
         raise self.error(f"{notebook} shows no live figure of the name {name}")
 
 
+class OneFigure(SphinxTransform):
+    """Put a live figure below the still picture before it, above the caption."""
+
+    default_priority = 500
+
+    def apply(self, **kwargs: Any) -> None:
+        """Change the tree of one page, before its figures are numbered."""
+        for live in list(self.document.findall(nodes.figure)):
+            if any("<backprop-" in raw.astext() for raw in live.findall(nodes.raw)):
+                place = live.parent.index(live)
+                live.parent[place - 1].insert(1, live[0])
+                live.parent.remove(live)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension."""
     app.add_directive("live", Live)
+    app.add_transform(OneFigure)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
