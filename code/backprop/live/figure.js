@@ -52,9 +52,10 @@ window.BackpropFigure ??= class extends HTMLElement {
   }
 
   // Return a labelled choice; `changed` gets its text.
-  choice(text, options, changed) {
+  choice(text, options, changed, chosen = options[0]) {
     const change = (event) => changed(event.target.value);
     const select = this.make("select", { change }, ...options.map((o) => this.make("option", {}, o)));
+    select.value = chosen;
     return this.make("label", {}, text, " ", select);
   }
 

@@ -17,7 +17,7 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
       .lines { min-height: 5em; }
       p { max-width: 36rem; margin: 0.15rem auto; text-align: center; }
     `;
-    static MOST = 5000; // updates; a path that has not arrived by then never will
+    static MOST = 50000; // updates; a path that has not arrived by then never will
 
     // Where a point of the map stands in the picture, a root of the polynomial, and an update.
     onMap(x, mu) { return [34 + 75 * x, 236 - 222 * mu]; }
@@ -35,7 +35,7 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
         : [[middle + root, 0], [middle - root, 0]];
       const path = [1];
       let [w, v, last] = [1, 0, 0];
-      for (let t = 1; t <= MOST; t++) {
+      for (let t = 1; t <= updates || (t <= MOST && Math.hypot(w, v) > 1e-99); t++) {
         v = mu * v - x * w;
         w += v;
         if (t <= updates) path.push(w);
@@ -125,7 +125,7 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
         ...[0, 0.5, 1].map((mu) => this.text([28, 236 - 222 * mu], `${mu}`, "small muted", "end")),
         this.text([349, 262], "ηλ", "", "end"), this.text([12, 80], "μ"),
         this.text(this.onMap(2.1, 0.72), "complex roots"),
-        this.text(this.onMap(3.6, 0.12), "diverges"),
+        this.text(this.onMap(3.7, 0.32), "diverges"),
         this.make("svg:g", { transform: `translate(${edge}) rotate(-56)` },
           this.text([0, 0], "edge: ηλ = 2 (1 + μ)", "small")),
       ];
@@ -142,7 +142,7 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
         this.text(this.onPlane(1.1, -0.2), "1", "small muted"),
         ...[1, 0, -1].flatMap((w) => [this.path("axis", this.onTime(0, w), [352, 362 - 50 * w]),
           this.text([184, 362 - 50 * w], this.short(w), "small muted", "end")]),
-        this.text([192, 287], "w", "small", "start"),
+        this.text([184, 287], "w", "small", "end"),
         this.text([352, 441], `update ${this.data.updates}`, "small muted", "end"),
       ];
     }
@@ -176,7 +176,9 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
         ...ends.flatMap(({ roots }, n) =>
           roots.map((root) => this.mark(this.onPlane(...root), looks[n]))));
       this.paths.replaceChildren(...ends.map(({ path, count }, n) => {
-        const points = path.map((w, t) => this.onTime(t, w));
+        const gone = path.findIndex((w) => Math.abs(w) > 20); // once it is, it is not shown
+        const points = path.slice(0, gone < 0 ? path.length : gone + 1).map(
+          (w, t) => this.onTime(t, w));
         const dots = points.map((point) => `${this.line([point])}h0`).join("");
         const group = this.make("svg:g", { class: looks[n] }, this.make("svg:g",
           { "clip-path": "url(#frame)" }, this.path("path", ...points),

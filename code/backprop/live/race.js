@@ -2,9 +2,7 @@
 customElements.get("backprop-race") ?? customElements.define("backprop-race",
   class extends window.BackpropFigure {
     static style = `${window.BackpropFigure.style}
-      .both { display: flex; flex-wrap: wrap; gap: 0.5rem 1.5rem; place-content: center;
-        align-items: center; }
-      .left { flex: 1 1 20rem; max-width: 27rem; }
+      .left { flex: 1 1 20rem; max-width: 27rem; } .left label { white-space: nowrap; }
       svg text { fill: var(--look); font-size: 12px; }
       .level { fill: none; stroke: var(--rim); stroke-width: 0.75; }
       .path { stroke-width: 1.75; stroke-dasharray: var(--dash); }
@@ -12,7 +10,6 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
       .head { fill: var(--look); stroke: var(--paper); }
       .start { fill: var(--paper); stroke: currentColor; stroke-width: 1.5; }
       .sample { width: 1.6rem; border-top: 2px var(--line, solid) var(--look); }
-      .left label { white-space: nowrap; }
       td label { display: flex; gap: 0.4rem; align-items: center; cursor: pointer; }
       output { display: inline-block; min-width: 2em; } th:last-child { min-width: 5em; }
       .off { color: var(--muted); }
@@ -109,8 +106,7 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
       this.names = Object.keys(more);
       Object.assign(this, { t: 0, factor: 1, timer: 0, shown: new Set(this.names) });
       const surface = this.choice("surface", Object.keys(surfaces), (name) => this.choose(name));
-      const factor = this.choice("all rates ×", factors, (n) => this.move({ factor: Number(n) }));
-      factor.querySelector("select").value = this.factor;
+      const factor = this.choice("all rates ×", factors, (n) => this.move({ factor: +n }), 1);
       this.formula = this.make("span");
       this.fields = ["a", "b"].map((name, i) => this.field(name, { step: 0.1 }, (n) =>
         this.move({ start: this.start.map((old, k) => (k === i ? n : old)) })));
@@ -119,8 +115,7 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
       this.player = this.button("", () => this.play());
       const bar = (...parts) => this.make("div", { class: "controls" }, ...parts);
       const race = [this.picture(), bar(this.player, this.clock)];
-      const both = this.make("div", { class: "both" },
-        this.make("div", { class: "left" }, ...race), this.table());
+      const both = bar(this.make("div", { class: "left" }, ...race), this.table());
       this.choose(Object.keys(surfaces)[0]);
       return [bar(surface, factor, this.formula), both, bar("start", ...this.fields)];
     }
@@ -138,7 +133,7 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
       this.handle = this.make("svg:g", {}, this.make("svg:circle", { class: "start", r: 5 }),
         this.make("svg:circle", { class: "grip", r: 22 }));
       const frame = () => this.make("svg:rect", { width, height });
-      const clip = this.make("svg:defs", {}, this.make("svg:clipPath", { id: "frame" }, frame()));
+      const clip = this.make("svg:clipPath", { id: "frame" }, frame());
       const area = this.make("svg:g", {}, frame(), this.levels, this.runs, this.handle);
       this.drag(area, this.handle, (x, y) => {
         const start = this.point([x / width, 1 - y / height]);
@@ -167,7 +162,7 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
 
     choose(name) {
       this.surface = this.data.surfaces[name];
-      this.formula.textContent = `f = ${this.surface.formula}`;
+      this.formula.textContent = this.surface.formula;
       this.levels.setAttribute("d", this.contours());
       this.move({ place: name, start: this.surface.start });
     }
@@ -187,8 +182,8 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
       const { timer, data: { updates } } = this;
       clearInterval(timer);
       this.timer = 0;
-      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      if (timer || still) return this.move(timer ? {} : { t: updates });
+      if (timer) return this.move({});
+      if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.move({ t: updates });
       this.t %= updates;
       this.timer = setInterval(() => {
         this.t += 1;
@@ -208,8 +203,10 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
       const order = [...names].sort((p, q) => rank(p) - rank(q));
       this.values = { surface: this.place, factor, t, start, paths, heights, order };
       const focused = this.shadowRoot.activeElement;
-      this.body.append(...order.map((name) => this.rows[name]));
-      focused?.focus();
+      if (order.some((name, i) => this.rows[name] !== this.body.children[i])) {
+        this.body.append(...order.map((name) => this.rows[name]));
+        focused?.focus({ preventScroll: true });
+      }
       for (const [name, row] of Object.entries(this.rows)) {
         row.className = shown.has(name) ? "" : "off";
         row.children[1].textContent = this.short(surface.rates[name] * factor);
