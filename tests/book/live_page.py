@@ -1,6 +1,7 @@
 """A page with one live figure of a chapter, in Chromium if the machine has one."""
 
 import json
+import math
 import re
 import shutil
 from contextlib import contextmanager
@@ -36,8 +37,8 @@ class Figure:
     def find(self, selector):
         return self.all.locator(selector)
 
-    def label(self, text):
-        return self.all.get_by_label(text)
+    def label(self, text, exact=False):
+        return self.all.get_by_label(text, exact=exact)
 
     @property
     def values(self):
@@ -69,16 +70,15 @@ def open_figure(browser, folder, name, data, width=1280, **options):
     file.write_text(head + display.show_live(name, data).data, encoding="utf-8")
     page = browser.new_page(viewport={"width": width, "height": 1000}, **options)
     errors = []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(error))
     page.goto(file.as_uri())
     yield Figure(page, name)
     page.close()
     assert not errors
 
 
-def all_numbers(values):
-    """Return every number within lists and objects."""
+def is_finite(values):
+    """Tell whether no number within lists and objects is infinite, or none at all."""
     if isinstance(values, dict | list):
-        inside = values.values() if isinstance(values, dict) else values
-        return [number for value in inside for number in all_numbers(value)]
-    return [values] if isinstance(values, int | float) else []
+        return all(map(is_finite, values.values() if isinstance(values, dict) else values))
+    return not isinstance(values, int | float) or math.isfinite(values)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from live_page import all_numbers, numbers_of, open_browser, open_figure
+from live_page import is_finite, numbers_of, open_browser, open_figure
 
 from backprop import gradcheck, optimizers
 
@@ -37,11 +37,15 @@ def height(w, form, H=((1, 0), (0, 1)), c=0, **_):
 
 
 def slopes(w, form, H=((1, 0), (0, 1)), c=0, **_):
-    a, b = w
+    """Return the slopes, added up in the figure's order.
+
+    RMSProp bounces about in the turned valley, and a difference in the last bit becomes 0.5.
+    """
+    (a, b), ((p, q), (_, r)) = w, H
     return {
-        "valley": np.array(H) @ w,
-        "saddle": np.array([a, b**3 - b]),
-        "bend": np.array([a - 1 - 4 * c * a * (b - a**2), 2 * c * (b - a**2)]),
+        "valley": np.array([p * a + q * b, q * a + r * b]),
+        "saddle": np.array([a, b * b * b - b]),
+        "bend": np.array([a - 1 - 4 * c * a * (b - a * a), 2 * c * (b - a * a)]),
     }[form]
 
 
@@ -77,20 +81,22 @@ def test_it_has_all_optimizers_with_the_packages_defaults(data):
         given = {NAMES.get(key, key): value for key, value in more.items()}
         assert given == {key: usual[key] for key in hyper}
     kinds = vars(optimizers).values()
-    known = {k.__name__ for k in kinds if isinstance(k, type) and issubclass(k, optimizers.Optimizer)}
+    known = {
+        k.__name__ for k in kinds if isinstance(k, type) and issubclass(k, optimizers.Optimizer)
+    }
     assert set(data["more"]) == known - {"Optimizer"}
 
 
-@pytest.mark.parametrize("factor", [0.5, 1])
+@pytest.mark.parametrize("factor", [0.25, 1, 4])
 def test_two_hundred_updates_are_the_packages(figure, data, factor):
     for surface, numbers in data["surfaces"].items():
         values = put(figure, surface, factor, numbers["start"], 200)
         for name, path in values["paths"].items():
             rule, w = optimizer(data, name, surface, factor), np.array(numbers["start"])
             for place in path:
-                assert np.abs(w - place).max() < 1e-9
+                assert np.abs(w - place).max() < 1e-9 * max(1, np.abs(w).max())
                 rule.step([w], [slopes(w, **numbers)])
-            assert len(path) == 201
+            assert len(path) == 201 or np.hypot(*w) > FAR
 
 
 def test_every_update_is_the_packages_wherever_it_starts(figure, data):
@@ -107,9 +113,12 @@ def test_every_update_is_the_packages_wherever_it_starts(figure, data):
                 rule.step([w], [slopes(place, **numbers)])
                 if n + 1 < len(path):
                     assert np.abs(w - path[n + 1]).max() < 1e-9 * max(1, np.abs(w).max())
-            assert len(path) == 201 or np.hypot(*w) > FAR * (1 - 1e-9)
-            reached = height(np.array(path[t]), **numbers) if t < len(path) else None
-            assert values["heights"][name] == pytest.approx(reached, rel=1e-9, abs=1e-12)
+            assert len(path) == 201 or np.hypot(*w) > FAR
+            if t < len(path):
+                reached = pytest.approx(height(np.array(path[t]), **numbers), rel=1e-9, abs=1e-12)
+                assert values["heights"][name] == reached
+            else:
+                assert values["heights"][name] is None
 
 
 def test_the_table_is_sorted_and_says_what_is_reached(figure, data):
@@ -136,7 +145,7 @@ def test_extremes_are_numbers(figure, data):
     for surface, numbers in data["surfaces"].items():
         for factor in (data["factors"][0], data["factors"][-1]):
             for start in zip(*numbers["box"], strict=True):
-                assert np.isfinite(all_numbers(put(figure, surface, factor, start, 200))).all()
+                assert is_finite(put(figure, surface, factor, start, 200))
     values = put(figure, surface, 1, (1e9, -1e9), 0)
     assert values["start"] == [numbers["box"][0][1], numbers["box"][1][0]]
 
@@ -149,9 +158,9 @@ def test_keys_move_it_and_the_voice_says_the_order(figure, data):
     assert figure.voice.startswith("After 60 updates, lowest first: Adagrad ")
     figure.label("Adam", exact=True).focus()
     figure.page.keyboard.press("Space")
-    assert figure.find("svg text").all_inner_texts().count("Adam") == 0
+    assert figure.find("svg text").all_text_contents().count("Adam") == 0
     figure.page.keyboard.press("Space")
-    assert figure.find("svg text").all_inner_texts().count("Adam") == 1
+    assert figure.find("svg text").all_text_contents().count("Adam") == 1
 
 
 def test_the_start_can_be_dragged(figure, data):

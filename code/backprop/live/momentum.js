@@ -35,7 +35,7 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
         : [[middle + root, 0], [middle - root, 0]];
       const path = [1];
       let [w, v, last] = [1, 0, 0];
-      for (let t = 1; t <= updates || (t <= MOST && Math.hypot(w, v) > 1e-99); t++) {
+      for (let t = 1; t <= updates || (t <= MOST && !(Math.hypot(w, v) < 1e-99)); t++) {
         v = mu * v - x * w;
         w += v;
         if (t <= updates) path.push(w);

@@ -7,15 +7,13 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
       .level { fill: none; stroke: var(--rim); stroke-width: 0.75; }
       .path { stroke-width: 1.75; stroke-dasharray: var(--dash); }
       .lead { stroke: var(--look); stroke-width: 0.75; opacity: 0.6; }
-      .head { fill: var(--look); stroke: var(--paper); }
+      .head { fill: var(--look); stroke: var(--paper); } .off { color: var(--muted); }
       .start { fill: var(--paper); stroke: currentColor; stroke-width: 1.5; }
       .sample { width: 1.6rem; border-top: 2px var(--line, solid) var(--look); }
       td label { display: flex; gap: 0.4rem; align-items: center; cursor: pointer; }
       output { display: inline-block; min-width: 2em; } th:last-child { min-width: 5em; }
-      .off { color: var(--muted); }
     `;
     static SIZE = [270, 210]; // of the picture
-    static FAR = 1e6; // who is farther out than this is gone
     // Sisters share a colour, and the younger one is dashed.
     static COLORS = { SGD: 3, Momentum: 1, Nesterov: 1, Adagrad: 2, RMSProp: 5, Adadelta: 6,
       Adam: 4, AdamW: 4 };
@@ -23,10 +21,10 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
     // The rules: w after an update, given its slope g, its memory s, in which all is 0 at first,
     // the rate, and the other numbers.
     static RULES = {
-      mean: (s, name, x, share) => (s[name] += (1 - share) * (x - s[name])),
+      mean: (s, name, x, share) => (s[name] = share * s[name] + (1 - share) * x),
       SGD: (w, g, s, rate) => w - rate * g,
       Momentum: (w, g, s, rate, { mu }) => w + (s.v = mu * s.v - rate * g),
-      Nesterov: (w, g, s, rate, { mu }) => w + mu * (s.v = mu * s.v - rate * g) - rate * g,
+      Nesterov: (w, g, s, rate, { mu }) => w + (mu * (s.v = mu * s.v - rate * g) - rate * g),
       Adagrad: (w, g, s, rate, { start, epsilon }) =>
         w - rate * g / Math.sqrt(start + (s.sum += g * g) + epsilon),
       RMSProp(w, g, s, rate, { rho, epsilon }) {
@@ -34,18 +32,18 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
       },
       Adadelta(w, g, s, rate, { rho, epsilon }) {
         this.mean(s, "s", g * g, rho);
-        const step = Math.sqrt(s.d + epsilon) / Math.sqrt(s.s + epsilon) * g;
+        const step = Math.sqrt(s.d + epsilon) * g / Math.sqrt(s.s + epsilon);
         this.mean(s, "d", step * step, rho);
         return w - rate * step;
       },
       Adam(w, g, s, rate, { beta_1, beta_2, epsilon }) {
         s.t += 1;
-        this.mean(s, "m", g, beta_1);
-        this.mean(s, "s", g * g, beta_2);
+        s.m += (1 - beta_1) * (g - s.m);
+        s.s += (1 - beta_2) * (g * g - s.s);
         const correction = Math.sqrt(1 - beta_2 ** s.t) / (1 - beta_1 ** s.t);
         return w - rate * correction * s.m / (Math.sqrt(s.s) + epsilon);
       },
-      AdamW(w, g, s, rate, more) { return this.Adam((1 - rate * more.c) * w, g, s, rate, more); },
+      AdamW(w, g, s, rate, more) { return this.Adam(w - rate * more.c * w, g, s, rate, more); },
     };
 
     // The surfaces: the height, which is 0 at its lowest, and the two slopes.
@@ -57,13 +55,13 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
         (a, b, { c }) => [a - 1 - 4 * c * a * (b - a * a), 2 * c * (b - a * a)]],
     };
 
-    // Return the path of one optimizer, which ends where it is gone.
+    // Return the path of one optimizer, which ends where it is gone, farther out than a million.
     run(name) {
-      const { surface, factor, data, constructor: { RULES, SURFACES, FAR } } = this;
+      const { surface, factor, data, constructor: { RULES, SURFACES } } = this;
       const [, slopes] = SURFACES[surface.form];
       const memories = [0, 1].map(() => ({ v: 0, sum: 0, s: 0, d: 0, t: 0, m: 0 }));
       const path = [];
-      for (let w = this.start; path.length <= data.updates && Math.hypot(...w) < FAR;) {
+      for (let w = this.start; path.length <= data.updates && Math.hypot(...w) < 1e6;) {
         path.push(w);
         const g = slopes(...w, surface);
         w = w.map((p, i) =>
@@ -134,7 +132,9 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
         this.make("svg:circle", { class: "grip", r: 22 }));
       const frame = () => this.make("svg:rect", { width, height });
       const clip = this.make("svg:clipPath", { id: "frame" }, frame());
-      const area = this.make("svg:g", {}, frame(), this.levels, this.runs, this.handle);
+      const axes = [["a", width - 10, height - 9], ["b", 9, 11]].map(([name, x, y]) =>
+        this.make("svg:text", { x, y, style: "--look: var(--muted)" }, name));
+      const area = this.make("svg:g", {}, frame(), this.levels, ...axes, this.runs, this.handle);
       this.drag(area, this.handle, (x, y) => {
         const start = this.point([x / width, 1 - y / height]);
         this.move({ start: start.map((n) => Math.round(n * 100) / 100) });
