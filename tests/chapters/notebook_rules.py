@@ -136,7 +136,7 @@ def shows_little_code(notebook):
 
 
 def has_short_outputs(notebook):
-    """Pictures do not count, live or not."""
+    """Pictures and live figures do not count."""
     broken = []
     for n, cell in cells(notebook, "code"):
         lines = sum(

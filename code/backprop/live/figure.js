@@ -10,7 +10,12 @@ window.BackpropFigure ??= class extends HTMLElement {
     this.attachShadow({ mode: "open" }).append(style, ...this.draw(), this.voice);
     this.update();
     // In the book a still picture stands above, for those who have no scripts.
-    this.closest(".cell_output")?.querySelector("figure img")?.setAttribute("hidden", "");
+    const still = this.closest(".cell_output")?.querySelector("figure a, figure img");
+    still?.setAttribute("hidden", "");
+    // Its caption is enough, and the theme's light paper for outputs on a dark page is none here.
+    this.closest("figure")?.querySelector("figcaption")?.setAttribute("hidden", "");
+    const output = this.closest(".text_html");
+    if (output) output.style.cssText = "background: none; color: inherit; padding: 0";
   }
 
   // Return an element of HTML, or of SVG if its name begins with "svg:"; functions are listeners.

@@ -120,7 +120,7 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
       return [
         this.make("svg:rect", { x: 34, y: 14, width: 75 * right, height: 222 }), ...rings,
         this.path("dashed", ...at(bowl)),
-        ...this.data.levels.map((R) => this.text(this.onMap(1, R * R), name(R), "small")),
+        ...this.data.levels.map((R) => this.text(this.onMap(0.73, R * R), name(R), "small")),
         ...[0, 1, 2, 3, 4].map((x) => this.text([34 + 75 * x, 247], `${x}`, "small muted")),
         ...[0, 0.5, 1].map((mu) => this.text([28, 236 - 222 * mu], `${mu}`, "small muted", "end")),
         this.text([349, 262], "ηλ", "", "end"), this.text([12, 80], "μ"),
@@ -166,7 +166,7 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
       this.handle.setAttribute("transform", `translate(${left} ${top})`);
       this.circle.setAttribute("r", 50 * Math.sqrt(mu));
       const size = `R = ${this.show(R, 3)}`;
-      const far = left > 130;
+      const far = x > 1.2 && mu > 0.1; // there the label of the edge may be on the right
       const place = [left + (far ? -10 : 12), top + (mu > 0.9 ? 17 : -15)];
       this.marks.replaceChildren(this.path("bar", this.onMap(x / kappa, mu), [left, top]),
         ...ends.slice(1).map((end) => this.mark(this.onMap(end.x, mu), "flat", 6)),

@@ -3,7 +3,7 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
   class extends window.BackpropFigure {
     static style = `${window.BackpropFigure.style}
       .left { flex: 1 1 20rem; max-width: 27rem; } .left label { white-space: nowrap; }
-      svg text { fill: var(--look); font-size: 12px; }
+      svg text { fill: var(--look); font-size: 12px; } th:first-child { text-align: left; }
       .level { fill: none; stroke: var(--rim); stroke-width: 0.75; }
       .path { stroke-width: 1.75; stroke-dasharray: var(--dash); }
       .lead { stroke: var(--look); stroke-width: 0.75; opacity: 0.6; }
@@ -18,8 +18,7 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
     static COLORS = { SGD: 3, Momentum: 1, Nesterov: 1, Adagrad: 2, RMSProp: 5, Adadelta: 6,
       Adam: 4, AdamW: 4 };
 
-    // The rules: w after an update, given its slope g, its memory s, in which all is 0 at first,
-    // the rate, and the other numbers.
+    // The rules: w after an update, by its slope g, its memory s (0 at first), the rate, and more.
     static RULES = {
       mean: (s, name, x, share) => (s[name] = share * s[name] + (1 - share) * x),
       SGD: (w, g, s, rate) => w - rate * g,
@@ -155,9 +154,10 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
         const label = this.make("td", {}, this.make("label", {}, box, sample, name));
         return [name, this.make("tr", {}, label, this.make("td"), this.make("td"))];
       }));
-      const heads = ["", "rate", "f"].map((head) => this.make("th", { scope: "col" }, head));
+      const head = (name) => this.make("th", { scope: "col" }, name);
       this.body = this.make("tbody");
-      return this.make("table", {}, this.make("thead", {}, ...heads), this.body);
+      const heads = this.make("tr", {}, ...["optimizer", "rate", "f"].map(head));
+      return this.make("table", {}, this.make("thead", {}, heads), this.body);
     }
 
     choose(name) {
