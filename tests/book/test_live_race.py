@@ -188,6 +188,12 @@ def test_nothing_moves_until_play_is_pressed(browser, tmp_path, data):
         figure.page.wait_for_timeout(300)
         assert figure.values["t"] == stopped
         assert figure.voice.startswith(f"After {stopped} updates")
+        figure.label("update").fill(str(data["updates"] - 2))
+        figure.page.get_by_role("button", name="play").click()
+        figure.page.get_by_role("button", name="pause").wait_for(state="detached")
+        assert figure.values["t"] == data["updates"]
+        figure.page.get_by_role("button", name="play").click()
+        assert figure.values["t"] < data["updates"]
 
 
 def test_it_fits_a_phone_and_jumps_for_those_who_want_no_motion(browser, tmp_path, data):

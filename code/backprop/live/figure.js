@@ -9,12 +9,10 @@ window.BackpropFigure ??= class extends HTMLElement {
     const style = this.make("style", {}, this.constructor.style);
     this.attachShadow({ mode: "open" }).append(style, ...this.draw(), this.voice);
     this.update();
-    // In the book a still picture stands above, for those who have no scripts.
-    const still = this.closest(".cell_output")?.querySelector("figure a, figure img");
-    still?.setAttribute("hidden", "");
-    // Its caption is enough, and the theme's light paper for outputs on a dark page is none here.
-    this.closest("figure")?.querySelector("figcaption")?.setAttribute("hidden", "");
-    const output = this.closest(".text_html");
+    // In the book a still picture with the same caption stands above, for those without scripts.
+    const above = this.closest(".cell_output")?.querySelector("figure");
+    if (above && !above.contains(this)) above.style.display = "none";
+    const output = this.closest(".text_html"); // has light paper on a dark page
     if (output) output.style.cssText = "background: none; color: inherit; padding: 0";
   }
 
