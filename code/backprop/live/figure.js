@@ -45,16 +45,26 @@ window.BackpropFigure ??= class extends HTMLElement {
     return this.make("label", {}, text, " ", slider, " ", shown);
   }
 
+  // Return a labelled field for a number; `changed` gets it when it is one.
+  field(text, attributes, changed) {
+    const input = ({ target: { valueAsNumber: value } }) => {
+      if (Number.isFinite(value)) changed(value);
+    };
+    return this.make("label", {}, text, " ",
+      this.make("input", { type: "number", ...attributes, input }));
+  }
+
   // Return a labelled choice; `changed` gets its text.
-  choice(text, options, changed) {
+  choice(text, options, changed, chosen = options[0]) {
     const change = (event) => changed(event.target.value);
     const select = this.make("select", { change }, ...options.map((o) => this.make("option", {}, o)));
+    select.value = chosen;
     return this.make("label", {}, text, " ", select);
   }
 
   // Return a field for a number; `changed` gets the number when there is one in it.
   field(value, attributes, changed) {
-    const input = ({ target }) => Number.isNaN(target.valueAsNumber) || changed(target.valueAsNumber);
+    const input = ({ target: { valueAsNumber: number } }) => Number.isNaN(number) || changed(number);
     return this.make("input", { type: "number", step: 0.1, value, input, ...attributes });
   }
 
@@ -78,6 +88,37 @@ window.BackpropFigure ??= class extends HTMLElement {
     return button;
   }
 
+  // Return the `d` of a path through points; those far outside are no farther than it can say.
+  line(points) {
+    const near = (n) => this.clamp(n, -9999, 9999).toFixed(2);
+    return `M${points.map(([x, y]) => `${near(x)} ${near(y)}`).join("L")}`;
+  }
+
+  clamp(value, low, high) {
+    return Math.min(Math.max(value, low), high);
+  }
+
+  // Show a number in a slider that did not come from it.
+  setSlider(slider, value) {
+    slider.querySelector("input").value = value;
+    slider.querySelector("output").textContent = value;
+  }
+
+  // Let `handle` be dragged, and put elsewhere by a click in `area`; `moved` gets the place there.
+  drag(area, handle, moved) {
+    const move = (event) => {
+      const point = new DOMPoint(event.clientX, event.clientY);
+      const { x, y } = point.matrixTransform(area.getScreenCTM().inverse());
+      moved(x, y);
+    };
+    handle.classList.add("handle");
+    handle.addEventListener("pointerdown", (event) => handle.setPointerCapture(event.pointerId));
+    handle.addEventListener("pointermove", (event) => {
+      if (handle.hasPointerCapture(event.pointerId)) move(event);
+    });
+    area.addEventListener("click", move);
+  }
+
   // Return a number as it is printed on the page.
   show(value, digits = 4) {
     return value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
@@ -96,15 +137,19 @@ window.BackpropFigure ??= class extends HTMLElement {
   static style = `
     :host {
       --forward: #0072b2; --backward: #b84f00; --muted: #6b6b6b; --rim: #b5b5b5;
+      --series-1: #00795a; --series-2: #a3457c; --series-3: #555555;
+      --series-4: #6a3d9a; --series-5: #7a5c00; --series-6: #8c2d2d;
       --paper: var(--pst-color-background, Canvas);
-      display: block; container-type: inline-size; margin: 1rem 0; font-size: 0.9rem;
-      line-height: 1.5;
-      color: inherit; font-variant-numeric: tabular-nums;
+      display: block; container-type: inline-size; margin: 1rem 0; color: inherit;
+      font-size: 0.9rem; font-variant-numeric: tabular-nums; line-height: 1.5;
     }
     @supports (color: light-dark(red, blue)) {
       :host {
         --forward: light-dark(#0072b2, #56b4e9); --backward: light-dark(#b84f00, #f0a35e);
         --muted: light-dark(#6b6b6b, #a8a8a8); --rim: light-dark(#b5b5b5, #666);
+        --series-1: light-dark(#00795a, #4cc9a0); --series-2: light-dark(#a3457c, #e58bbf);
+        --series-3: light-dark(#555555, #bdbdbd); --series-4: light-dark(#6a3d9a, #b79be0);
+        --series-5: light-dark(#7a5c00, #cfc26a); --series-6: light-dark(#8c2d2d, #e98a8a);
       }
     }
     svg { display: block; width: 100%; max-width: 27rem; height: auto; margin: 0 auto; }
@@ -114,6 +159,9 @@ window.BackpropFigure ??= class extends HTMLElement {
     .forward { color: var(--forward); fill: var(--forward); }
     .backward { color: var(--backward); fill: var(--backward); }
     .muted { color: var(--muted); fill: var(--muted); }
+    .path { fill: none; stroke: var(--look); stroke-linejoin: round; }
+    .grip { fill: transparent; }
+    .handle { cursor: grab; touch-action: none; }
     .new { font-weight: 700; }
     .controls { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center;
       justify-content: center; margin: 0.5rem 0; }
@@ -124,6 +172,7 @@ window.BackpropFigure ??= class extends HTMLElement {
     :focus-visible { outline: 2px solid var(--forward); outline-offset: 2px; }
     input[type="number"] { width: 5.5rem; padding: 0 0.25rem; }
     input[type="range"] { accent-color: var(--muted); border: 0; vertical-align: middle; }
+    input[type="checkbox"] { accent-color: var(--muted); min-height: 0; width: 1rem; height: 1rem; }
     table { border-collapse: collapse; margin: 0 auto; }
     th, td { padding: 0.1rem 0.5rem; text-align: right; font-weight: 400; }
     p { margin: 0.15rem 0; }

@@ -189,22 +189,14 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       for (const name of Object.keys(this.given)) {
         if (/[wb]/.test(name)) this.given[name] -= this.rate * before[`d${name}`];
       }
-      this.fill();
+      this.update();
       this.say(`The error was ${this.show(before.E)} and is ${this.number("E")}.`);
     }
 
     reset() {
       this.given = { ...this.data.given };
-      this.fill();
-      this.say(`The numbers of the chapter: the error is ${this.number("E")}.`);
-    }
-
-    // Write what is given into its fields, and all that follows from it into the picture.
-    fill() {
-      for (const [name, { field }] of Object.entries(this.fields)) {
-        field.value = Number(this.given[name].toFixed(6));
-      }
       this.update();
+      this.say(`The numbers of the chapter: the error is ${this.number("E")}.`);
     }
 
     update() {
@@ -228,8 +220,10 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
         line.setAttribute("marker-start", isUp ? "url(#tip)" : "");
       }
       const news = this.step ? steps[this.step] : [];
-      this.lines.replaceChildren(...news.map((name) => this.line(name)));
-      for (const [name, { slope, trial }] of Object.entries(this.fields)) {
+      this.lines.replaceChildren(...news.map((name) => this.explain(name)));
+      for (const [name, { field, slope, trial }] of Object.entries(this.fields)) {
+        const typing = field === this.shadowRoot.activeElement;
+        if (!typing) field.value = Number(this.given[name].toFixed(6));
         const known = name !== "t" && stepOf(`d${name.replace(/^b/, "x")}`) <= this.step;
         slope.textContent = known ? this.show(this.values[`d${name}`], 6) : "";
         trial.textContent = known ? this.show(this.trial(name), 6) : "";
@@ -243,7 +237,7 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
     }
 
     // Return the line that tells how a value or slope was computed.
-    line(name) {
+    explain(name) {
       const way = name[0] === "d" ? "backward" : "forward";
       const result = this.make("b", { class: way }, this.number(name));
       const formula = [this.symbol(name), ...this.formula(name), ""].join(" = ");
