@@ -93,10 +93,8 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       const { NODES, EDGES, LEFT } = this.constructor;
       const svg = this.make("svg:svg", { viewBox: "-24 0 408 460", role: "img" });
       this.heading = this.make("svg:title");
-      const text = (name, x, y, anchor = "middle") => {
-        this.texts[name] = this.make("svg:text", { x, y, "text-anchor": anchor });
-        return this.texts[name];
-      };
+      const text = (name, x, y, anchor = "middle") =>
+        (this.texts[name] = this.make("svg:text", { x, y, "text-anchor": anchor }));
       const tip = { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 5,
         markerHeight: 5, orient: "auto-start-reverse", fill: "context-stroke" };
       const marker = this.make("svg:marker", tip, this.make("svg:path", { d: "M0 0 8 4 0 8z" }));
@@ -141,8 +139,8 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       this.next = this.button("next step ▸", () => this.go(this.step + 1));
       const walk = () => this.stand((this.step + 1) % (last + 1));
       this.place = this.make("span", { class: "muted" });
-      const parts = [this.back, this.range, this.next, this.player(walk), this.place];
-      return this.make("div", { class: "controls" }, ...parts);
+      const buttons = [this.back, this.range, this.next, this.player(walk)];
+      return this.make("div", { class: "controls" }, ...buttons, this.place);
     }
 
     numbers() {
