@@ -11,7 +11,8 @@ window.BackpropFigure ??= class extends HTMLElement {
     this.update();
     // In the book a still picture stands above, for those who have no scripts; and the theme lays
     // light paper under all that a cell shows.
-    this.closest("figure")?.querySelector("img")?.setAttribute("hidden", "");
+    const still = this.closest("figure")?.querySelector("img");
+    if (still) (still.closest("a") ?? still).style.display = "none";
     const paper = this.closest(".text_html");
     if (paper) paper.style.cssText = "background: none; color: inherit; padding: 0";
   }
