@@ -67,10 +67,12 @@ def typeset(tex: str, display: bool) -> tuple[str, str]:
 def split(tex: str, signs: str) -> list[str]:
     """Cut TeX before each of the signs that stands outside of all braces and environments."""
     parts, depth = [""], 0
-    for token in re.findall(rf"\\(?:left|begin|right|end)\b|{signs}|\\.[A-Za-z]*|.", tex, re.DOTALL):
+    tokens = rf"\\(?:left|begin|right|end)\b|(?P<sign>{signs})|\\.[A-Za-z]*|."
+    for found in re.finditer(tokens, tex, re.DOTALL):
+        token = found[0]
         depth += bool(re.fullmatch(r"\{|\\left|\\begin", token))
         depth -= bool(re.fullmatch(r"\}|\\right|\\end", token))
-        if depth == 0 and re.fullmatch(signs, token):
+        if depth == 0 and found["sign"]:
             parts.append("")
         parts[-1] += token
     return [part for part in parts if part.strip()]

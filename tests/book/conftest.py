@@ -41,9 +41,9 @@ def folder(build):
     return build[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium, as the system has it."""
+    """Chromium, as the system has it; while it is open no other event loop can run."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if not program:
         pytest.skip("no Chromium on this machine (on Debian and Ubuntu: apt install chromium)")

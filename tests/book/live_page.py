@@ -1,21 +1,15 @@
-"""A page with one live figure of a chapter, in Chromium if the machine has one."""
+"""A page with one live figure of a chapter."""
 
 import json
 import math
 import re
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
-import pytest
-
 from backprop import display
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
 
 
 def numbers_of(chapter, name):
@@ -47,19 +41,6 @@ class Figure:
     @property
     def voice(self):
         return self.find(".voice").text_content()
-
-
-@contextmanager
-def open_browser():
-    """Open Chromium, for one module of tests: while it is open no other event loop can run."""
-    if not CHROMIUM:
-        pytest.skip("live figures are tested in Chromium, which is not installed")
-    reason = "live figures are driven with Playwright, which is not installed"
-    playwright = pytest.importorskip("playwright.sync_api", reason=reason)
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @contextmanager

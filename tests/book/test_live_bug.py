@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -16,7 +15,6 @@ from backprop.network import Network
 
 CHAPTER = Path(__file__).parents[2] / "chapters" / "04_automatic_differentiation.ipynb"
 CELLS = [c for c in nbformat.read(CHAPTER, as_version=4).cells if c.cell_type == "code"]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), "")
 PAGE = '<!doctype html><meta charset="utf-8"><body style="max-width: 44rem">{}</body>'
 SETTINGS, SEED = 30, 7
 
@@ -34,18 +32,6 @@ def stored():
 DATA = stored()
 RIGHT, *BUGS = DATA["programs"]
 NUMBERS = range(1, len(BUGS) + 1)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Return a running Chromium."""
-    if not CHROMIUM:
-        pytest.skip("this machine has no Chromium, in which the live figure would run")
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["wide", "phone"])

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -10,12 +9,6 @@ import numpy as np
 import pytest
 
 from backprop import display, gradcheck, recurrent
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright to drive a browser")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
 
 CHAPTER = Path(__file__).parents[2] / "chapters" / "06_backpropagation_through_time.ipynb"
 LABELS = {"T": "T, steps", "k1": "k₁", "k2": "k₂", "loss": "look at loss", "factor": "recurrent"}
@@ -53,12 +46,6 @@ def printed():
     for source in sources:
         exec(source.replace("delta = [0] * T", "delta = list(0 * d_outputs)"), names)
     return names
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from live_page import is_finite, numbers_of, open_browser, open_figure
+from live_page import is_finite, numbers_of, open_figure
 
 from backprop import optimizers
 
@@ -12,12 +12,6 @@ from backprop import optimizers
 @pytest.fixture(scope="module")
 def data():
     return numbers_of("05_optimizers", "momentum")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

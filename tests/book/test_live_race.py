@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from live_page import is_finite, numbers_of, open_browser, open_figure
+from live_page import is_finite, numbers_of, open_figure
 
 from backprop import gradcheck, optimizers
 
@@ -13,12 +13,6 @@ NAMES = {"mu": "momentum", "start": "initial_accumulator_value", "c": "weight_de
 @pytest.fixture(scope="module")
 def data():
     return numbers_of("05_optimizers", "race")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

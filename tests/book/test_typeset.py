@@ -60,8 +60,9 @@ LONG = "x" * 30
     [
         ("a = b", 0),
         (f"{LONG} = {LONG} = {LONG}", 3),
-        (rf"a = {LONG}, \qquad {LONG} = b", 2),
-        (rf"{LONG} + {LONG} = b", 2),
+        (r"a = xxxxx, \qquad xxxxx = b", 0),
+        (rf"a = {LONG[:15]}, \qquad {LONG[:15]} = b", 2),
+        (rf"{LONG} + {LONG} = b", 3),
         (rf"{LONG} + {LONG}", 2),
     ],
 )

@@ -58,15 +58,22 @@ window.BackpropFigure ??= class extends HTMLElement {
   // Return a labelled choice; `changed` gets its text.
   choice(text, options, changed, chosen = options[0]) {
     const change = (event) => changed(event.target.value);
-    const select = this.make("select", { change }, ...options.map((o) => this.make("option", {}, o)));
+    const choices = options.map((option) => this.make("option", {}, option));
+    const select = this.make("select", { change }, ...choices);
     select.value = chosen;
     return this.make("label", {}, text, " ", select);
   }
 
-  // Return a field for a number; `changed` gets the number when there is one in it.
-  field(value, attributes, changed) {
-    const input = ({ target: { valueAsNumber: number } }) => Number.isNaN(number) || changed(number);
-    return this.make("input", { type: "number", step: 0.1, value, input, ...attributes });
+  // Return a field for a number; `changed` gets it when it is one.
+  input(attributes, changed) {
+    const input = ({ target: { valueAsNumber: value } }) => {
+      if (Number.isFinite(value)) changed(value);
+    };
+    return this.make("input", { type: "number", step: 0.1, ...attributes, input });
+  }
+
+  field(text, attributes, changed) {
+    return this.make("label", {}, text, " ", this.input(attributes, changed));
   }
 
   table(heads, rows) {

@@ -146,7 +146,7 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
     numbers() {
       const { ACTIVATIONS } = this.constructor;
       const row = (name) => {
-        const field = this.field(this.given[name], { id: name }, (value) => {
+        const field = this.input({ value: this.given[name], id: name }, (value) => {
           this.given[name] = value;
           this.update();
         });
@@ -160,9 +160,9 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
         this.activation = name;
         this.update();
       });
-      const rate = this.field(this.rate, {}, (value) => { this.rate = value; });
+      const learn = (value) => { this.rate = value; };
       const bar = this.make("div", { class: "controls" }, choice,
-        this.make("label", {}, "learning rate η ", rate),
+        this.field("learning rate η", { value: this.rate }, learn),
         this.button("apply the update", () => this.apply()),
         this.button("start again", () => this.reset()));
       const heads = ["number", "value", "slope of E", "by trial"];
