@@ -31,7 +31,7 @@ from sphinx.util.nodes import make_refnode
 from sphinx.util.parsing import nested_parse_to_nodes
 
 PACKAGE = Path(__file__).parents[1] / "code" / "backprop"
-WIDTH = 72  # a longer signature gets a line for each parameter
+WIDTH = 72  # the value of a longer constant is not shown
 NUMPY_STYLE: Any = Config(
     napoleon_use_param=False,
     napoleon_custom_sections=[
@@ -207,8 +207,6 @@ class Reference(SphinxDirective):
         line = addnodes.desc_signature("", "", ids=[full], _toc_parts=parts, _toc_name=name)
         line += [addnodes.desc_annotation("", label)] if label else []
         line += [addnodes.desc_name("", name), *tail]
-        for parameters in line.findall(addnodes.desc_parameterlist):
-            parameters["multi_line_parameter_list"] = len(line.astext()) > WIDTH
         entry = addnodes.desc("", line, addnodes.desc_content("", *content))
         entry.update_all_atts({"domain": "py", "objtype": kind, "classes": ["py", kind]})
         return entry
