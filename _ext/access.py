@@ -10,7 +10,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 
 class NameColumns(SphinxPostTransform):
-    """Leave out the head of a table that has no words in it; say what an empty cell of one heads."""
+    """Leave out the head of a table that has no words in it; name an empty cell of others."""
 
     default_priority = 950
     formats = ("html",)

@@ -1,4 +1,4 @@
-"""Sphinx extension: a search that knows Greek letters by name, and which chapter is about a word."""
+"""Sphinx extension: a search that knows Greek letters, and which chapter is about a word."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from sphinx.search.en import SearchEnglish
 
 FREQUENT = 5  # uses of a word, from which on a page is about it
 LETTERS = "αβγδεζηθικλμνξοπρστυφχψωϵϑϕ"  # the last three as TeX writes them
-NAMES = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma "
-    "tau upsilon phi chi psi omega epsilon theta phi"
-).split()
-GREEK = dict(zip(LETTERS, NAMES, strict=True))
+NAMES = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho
+sigma tau upsilon phi chi psi omega epsilon theta phi"""
+GREEK = dict(zip(LETTERS, NAMES.split(), strict=True))
 GREEK |= {letter.upper(): name for letter, name in GREEK.items()}
 
 

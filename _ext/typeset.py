@@ -45,7 +45,8 @@ GLYPHS: dict[str, str] = {}  # from an id, to which formulas refer, to a path
 def start() -> Popen[str]:
     """Return the process that draws formulas. It ends with this one, which closes its input."""
     spec = find_spec("sphinx-mathjax-offline")  # the package that brings MathJax along
-    assert spec and spec.submodule_search_locations
+    assert spec
+    assert spec.submodule_search_locations
     mathjax = Path(spec.submodule_search_locations[0], "static", "mathjax")
     return Popen([NODE, SCRIPT, mathjax], stdin=PIPE, stdout=PIPE, encoding="utf-8")
 
@@ -54,7 +55,8 @@ def start() -> Popen[str]:
 def typeset(tex: str, display: bool) -> tuple[str, str]:
     """Return a formula as SVG and MathML; wrong TeX is a ValueError."""
     process = start()
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
     print(json.dumps({"tex": tex, "display": display}), file=process.stdin, flush=True)
     drawn = json.loads(process.stdout.readline())
     for glyph in drawn["glyphs"]:
@@ -101,7 +103,7 @@ def draw_in_parts(tex: str, display: bool, signs: Sequence[str] = SIGNS) -> str:
 
 def width(svg: str) -> float:
     """Return how wide a formula is, in heights of the letter x."""
-    return float(re.search('width="(.*?)ex"', svg)[1])
+    return float(svg.partition('width="')[2].partition("ex")[0])
 
 
 class Typeset(SphinxPostTransform):

@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "_build" / "singlehtml" / "index.html"
 PDF = ROOT / "_build" / "pdf" / "backpropagation.pdf"
 FOOT = '<div style="width: 100%; text-align: center; font-size: 8px" class="pageNumber"></div>'
-SPACE = {"top": "18mm", "bottom": "18mm", "left": "20mm", "right": "20mm"}
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def main() -> None:
         page.pdf(
             path=PDF,
             format="A4",
-            margin=SPACE,
+            margin={"top": "18mm", "bottom": "18mm", "left": "20mm", "right": "20mm"},
             print_background=True,
             tagged=True,
             outline=True,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+
 from backprop import display
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"

@@ -43,8 +43,8 @@ def test_axe_notices(browser, tmp_path):
 # Press Tab through the page; return the stops at which nothing can be done, and those that a
 # reader can't tell from their look without focus.
 TAB = r"""() => {
-  const look = (e) => { const s = getComputedStyle(e); return [s.outlineStyle, s.outlineWidth,
-    s.outlineColor, s.boxShadow, s.backgroundColor, s.borderColor, s.textDecoration, s.color].join(); };
+  const parts = ["outline", "boxShadow", "backgroundColor", "borderColor", "color"];
+  const look = (element) => parts.map((part) => getComputedStyle(element)[part]).join();
   let element = document.activeElement;
   while (element.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
   if (element === document.body) return null;
@@ -52,7 +52,8 @@ TAB = r"""() => {
   const box = element.getBoundingClientRect();
   const control = element.matches(
     "a[href], button, input, select, textarea, summary, [role=button], [contenteditable]");
-  const scrolls = element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight;
+  const scrolls = element.scrollWidth > element.clientWidth
+    || element.scrollHeight > element.clientHeight;
   element.blur();
   const plain = look(element);
   element.focus();

@@ -37,8 +37,8 @@ LOOK = r"""() => {
     small: visible("article .math svg:not(svg svg)").filter(isSmall).length,
     cut_formulas: visible("div.math").filter(isCut).length,
     torn: visible("span.math").filter(isTorn).length,
-    cut: visible("pre").filter(isCut).filter((box) => !box.closest(".cell_output .highlight-python"))
-      .length,
+    cut: visible("pre")
+      .filter((box) => isCut(box) && !box.closest(".cell_output .highlight-python")).length,
     overflow: root.scrollWidth - root.clientWidth,
   };
 }"""
@@ -51,8 +51,9 @@ def visit(browser, address, width):
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on(
         "request",
-        lambda request: request.url.startswith(("file:", "data:", "blob:"))
-        or foreign.append(request.url),
+        lambda request: (
+            request.url.startswith(("file:", "data:", "blob:")) or foreign.append(request.url)
+        ),
     )
     page.goto(address)
     found = page.evaluate(LOOK)

@@ -17,7 +17,8 @@ GOOD = """<!DOCTYPE html>
 <form><input type="search" name="q"></form>
 <article>
 <h1>The chain rule<a class="headerlink" href="#">#</a></h1>
-<p id="start">Look: <span class="math"><svg></svg><math><mi>a</mi></math></span>, a price of $5, $6, 7\u00a0%?</p>
+<p id="start">Look: <span class="math"><svg></svg><math><mi>a</mi></math></span>,
+a price of $5, $6, 7\u00a0%?</p>
 <pre>re.compile("\\d+??")  # {eq}</pre>
 <img src="net.svg" alt="A network of four nodes.">
 <a href="https://example.org">Elsewhere</a>

@@ -1,4 +1,4 @@
-"""Formulas are drawn when the book is built, in parts where a telephone needs them; bad TeX warns."""
+"""Formulas are drawn when the book is built, in parts for a telephone; wrong TeX is a warning."""
 
 import io
 import sys
@@ -94,7 +94,9 @@ def build(place, text):
 
 
 def test_a_page_holds_the_glyphs_of_its_formulas(typeset, tmp_path):
-    page, warnings = build(tmp_path, r":math:`\delta = 1`" + "\n\n.. math:: \\sigma\n   :label: s\n")
+    page, warnings = build(
+        tmp_path, r":math:`\delta = 1`" + "\n\n.. math:: \\sigma\n   :label: s\n"
+    )
     assert not warnings
     used = {use["href"].removeprefix("#") for use in page.select(".math use")}
     assert used == {path["id"] for path in page.select("svg.glyphs path")}
