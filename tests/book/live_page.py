@@ -29,8 +29,8 @@ class Figure:
         self.page, self.name = page, f"backprop-{name}"
         self.all = page.locator(self.name)
 
-    def find(self, selector):
-        return self.all.locator(selector)
+    def find(self, selector, **options):
+        return self.all.locator(selector, **options)
 
     def label(self, text, exact=False):
         return self.all.get_by_label(text, exact=exact)

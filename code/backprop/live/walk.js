@@ -217,8 +217,9 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
         line.setAttribute("marker-end", isDown ? "url(#tip)" : "");
         line.setAttribute("marker-start", isUp ? "url(#tip)" : "");
       }
-      const news = this.step ? steps[this.step] : [];
-      this.lines.replaceChildren(...news.map((name) => this.explain(name)));
+      const hint = "Forward, in blue, come the values; back, in orange, the slope of E in each.";
+      const lines = this.step ? steps[this.step].map((name) => this.explain(name)) : [hint];
+      this.lines.replaceChildren(...lines);
       for (const [name, { field, slope, trial }] of Object.entries(this.fields)) {
         const typing = field === this.shadowRoot.activeElement;
         if (!typing) field.value = Number(this.given[name].toFixed(6));
