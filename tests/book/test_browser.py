@@ -34,7 +34,8 @@ LOOK = r"""() => {
       .filter((math) => !math.querySelector("svg") || !math.querySelector("math")).length,
     empty: [...document.querySelectorAll(".math use")]
       .filter((use) => !document.querySelector(use.getAttribute("href"))).length,
-    small: visible("article .math svg:not(svg svg)").filter(isSmall).length,
+    small: [...document.querySelectorAll("article .math svg:not(svg svg)")]
+      .filter((svg) => svg.checkVisibility() && isSmall(svg)).length,
     cut_formulas: visible("div.math").filter(isCut).length,
     torn: visible("span.math").filter(isTorn).length,
     cut: visible("pre")
