@@ -23,6 +23,7 @@ def findings(browser, address, scheme):
     """Return what axe has to say about a page in the light or in the dark."""
     page = browser.new_page(color_scheme=scheme)
     page.goto(address)
+    page.add_style_tag(content="* { animation: none !important; transition: none !important; }")
     page.evaluate(SIMPLER)
     rules = IN_THE_DARK if scheme == "dark" else RULES
     result = Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]})
