@@ -30,7 +30,7 @@ PYTHON = VENV / "bin" / "python"
 OLDEST, NEWEST = (3, 11), (3, 13)  # the pins are resolved for these and what lies between
 PIN = rb"^[A-Za-z0-9][\w.-]*==\S+"  # the first line of an entry in a pin file
 # At the worst moment, measured, plus 20 %.
-DISK_MB = {"book": 400, "test": 3000, "pins": 200, "oldest": 3000, "newest": 3000}
+DISK_MB = {"book": 600, "test": 3400, "pins": 200, "oldest": 3400, "newest": 3400}
 RESOLUTION = {"oldest": "lowest-direct", "newest": "highest"}
 
 

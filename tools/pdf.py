@@ -36,6 +36,7 @@ def main() -> None:
             format="A4",
             margin={"top": "18mm", "bottom": "18mm", "left": "20mm", "right": "20mm"},
             print_background=True,
+            scale=0.8,
             tagged=True,
             outline=True,
             display_header_footer=True,

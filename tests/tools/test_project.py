@@ -50,6 +50,9 @@ def test_the_newest_version_is_cited():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert (citation["version"], citation["date-released"]) == (version, date)
     assert backprop.__version__ == version
+    page = (ROOT / "chapters" / "how_to_cite.md").read_text(encoding="utf-8")
+    assert re.findall(r"ersion\W+([\d.]+\d)", page) == [version] * 2
+    assert citation["title"] in page
 
 
 def test_every_decision_is_in_the_list():

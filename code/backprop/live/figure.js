@@ -183,6 +183,7 @@ window.BackpropFigure ??= class extends HTMLElement {
     input[type="checkbox"] { accent-color: var(--muted); min-height: 0; width: 1rem; height: 1rem; }
     table { border-collapse: collapse; margin: 0 auto; }
     th, td { padding: 0.1rem 0.5rem; text-align: right; font-weight: 400; }
+    @media print { .controls, details { display: none; } }
     p { margin: 0.15rem 0; }
     .stage { display: grid; align-items: center; gap: 0.5rem 1.5rem; }
     @container (min-width: 38rem) { .stage { grid-template-columns: 3fr 2fr; } }
