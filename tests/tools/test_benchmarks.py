@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,8 @@ def test_a_benchmark_that_is_stopped_says_so(tmp_path, program, sign, sentence):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # Or it would ignore the signal if these tests do, as all that `nohup` or `&` starts.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         shown = ""
         while sign not in shown and (letter := process.stdout.read(1)):
