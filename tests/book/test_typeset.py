@@ -19,6 +19,8 @@ def typeset():
 
     yield typeset
     sys.path.remove(str(ROOT / "_ext"))
+    with typeset.start() as process:  # else it would end with this one, and Python complain
+        process.stdin.close()
 
 
 def test_a_formula_is_svg_and_mathml(typeset):
