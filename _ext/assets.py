@@ -15,7 +15,6 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 # scripts, for live code, name another host, and one of them, written twice, is an error.
 USED_IF = {
     "thebe": r"(?!)",  # never
-    "togglebutton": r'class="[^"]*\b(toggle|dropdown)\b',
     "toggle": r'class="[^"]*\b(toggle|dropdown)\b',
     "sphinx-design": r'class="[^"]*\bsd-',
     "design-tabs": r'class="[^"]*\bsd-tab',

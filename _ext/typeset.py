@@ -94,11 +94,10 @@ def draw_in_parts(tex: str, display: bool, signs: Sequence[str] = SIGNS) -> str:
     if len(parts) == 1:
         return draw_in_parts(tex, display, signs[1:])
     # After empty braces the first sign of a part keeps its distance.
-    drawn = "".join(
+    return "".join(
         f'<span class="part">{draw_in_parts("{}" + part, display, signs[1:])}</span>'
         for part in parts
     )
-    return drawn
 
 
 def width(svg: str) -> float:

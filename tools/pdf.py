@@ -6,12 +6,11 @@ outline of its headings and numbers on its pages.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from chromium import MissingError, chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "_build" / "singlehtml" / "index.html"
@@ -21,14 +20,12 @@ FOOT = '<div style="width: 100%; text-align: center; font-size: 8px" class="page
 
 def main() -> None:
     """Build the one page, and print it."""
-    program = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-    if not program:
-        sys.exit("Error: no Chromium found (on Debian and Ubuntu: apt install chromium).")
-    build = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT)]
-    subprocess.run([*build, "--builder", "singlehtml", "-q"], check=True, stdout=subprocess.DEVNULL)
-    PDF.parent.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as browser:
+        build = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT)]
+        subprocess.run(
+            [*build, "--builder", "singlehtml", "-q"], check=True, stdout=subprocess.DEVNULL
+        )
+        PDF.parent.mkdir(exist_ok=True)
         page = browser.new_page()
         page.goto(PAGE.as_uri())
         page.pdf(
@@ -43,9 +40,11 @@ def main() -> None:
             header_template="<span></span>",
             footer_template=FOOT,
         )
-        browser.close()
     print(f"The book is printed: {PDF.relative_to(ROOT)}, {PDF.stat().st_size / 1e6:.0f} MB.")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MissingError as error:
+        sys.exit(f"Error: {error}.")

@@ -18,7 +18,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import yaml  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, sync_playwright
+from chromium import MissingError, chromium
+from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "build" / "weight.md"
@@ -93,12 +94,8 @@ def size(folder: Path) -> float:
 
 def main() -> None:
     """Build, visit, write the table."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if not program:
-        sys.exit("Error: no Chromium found (on Debian and Ubuntu: apt install chromium).")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         books = {"this book": build(ROOT), "the theme as it comes": build(plain_copy(Path(folder)))}
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         lines = [
             "| page | book | kB | requests | formulas set, ms | at a quarter of the speed |",
             "|---|---|---|---|---|---|",
@@ -119,4 +116,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MissingError as error:
+        sys.exit(f"Error: {error}.")

@@ -1,16 +1,14 @@
 """The built book, and a browser that opens it, for all tests in this folder."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import sync_playwright
+from chromium import MissingError, chromium
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +42,8 @@ def folder(build):
 @pytest.fixture(scope="module")
 def browser():
     """Chromium, as the system has it; while it is open no other event loop can run."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if not program:
-        pytest.skip("no Chromium on this machine (on Debian and Ubuntu: apt install chromium)")
-    with sync_playwright() as playwright:
-        # Chromium's sandbox does not work for root, as in a container.
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    try:
+        with chromium() as opened:
+            yield opened
+    except MissingError as error:
+        pytest.skip(str(error))

@@ -1,12 +1,12 @@
 """The live figure of chapter 4: eight mistakes, what training shows of them, what checks say."""
 
-import json
 import re
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from live_page import numbers_of
 
 from backprop import gradcheck, losses
 from backprop.activations import softmax
@@ -19,17 +19,7 @@ PAGE = '<!doctype html><meta charset="utf-8"><body style="max-width: 44rem">{}</
 SETTINGS, SEED = 30, 7
 
 
-def stored():
-    """Return what the chapter's cell has handed to the figure."""
-    for cell in CELLS:
-        for output in cell.outputs:
-            html = output.get("data", {}).get("text/html", "")
-            if found := re.search(r'<backprop-bug><script type="application/json">(.*?)</', html):
-                return json.loads(found[1])
-    raise AssertionError("the chapter shows no live figure of the name bug")
-
-
-DATA = stored()
+DATA = numbers_of("04_automatic_differentiation", "bug")
 RIGHT, *BUGS = DATA["programs"]
 NUMBERS = range(1, len(BUGS) + 1)
 

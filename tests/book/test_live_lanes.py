@@ -1,12 +1,12 @@
 """The live figure of truncated walks, in a browser: beside the chapter's walk and the package's."""
 
-import json
 import re
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from live_page import numbers_of
 
 from backprop import display, gradcheck, recurrent
 
@@ -23,13 +23,7 @@ def chapter_code():
 @pytest.fixture(scope="module")
 def data():
     """The numbers that the chapter gives to the figure."""
-    shown = (
-        output["data"]["text/html"]
-        for cell in chapter_code()
-        for output in cell.outputs
-        if "<backprop-lanes>" in output.get("data", {}).get("text/html", "")
-    )
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', next(shown))[1])
+    return numbers_of("06_backpropagation_through_time", "lanes")
 
 
 @pytest.fixture(scope="module")
