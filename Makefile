@@ -81,10 +81,10 @@ oldest newest: python
 
 # Readers have as many threads as cores; the tests have one.
 THREADS := 1
-timing: test-env ## time the chapters, one after the other, into build/timing.md; THREADS=2
+timing: test-env ## time the chapters, one by one, for the page chapters/status.md; THREADS=2
 	@for variable in OPENBLAS_NUM_THREADS TF_NUM_INTRAOP_THREADS TF_NUM_INTEROP_THREADS; do \
 	    export "$$variable=$(THREADS)"; done; \
-	    "$(RUN)" -m pytest -q chapters --timing build/timing.md
+	    "$(RUN)" -m pytest -q chapters --timing chapters/status.md
 
 mutants: test-env ## change every sign, factor, axis, ... one at a time; MODULES="losses fast"
 	@"$(RUN)" tests/mutants/run.py $(MODULES)

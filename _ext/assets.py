@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,7 +21,9 @@ USED_IF = {
     "design-tabs": r'class="[^"]*\bsd-tab',
 }
 # What the theme copies and no page loads.
-UNUSED = ("**/*.map", "**/*.ttf", "locales/**/*", "scripts/fontawesome.js", "*webpack-macros.html")
+UNUSED = ("**/*.map", "**/*.ttf", "locales", "scripts/fontawesome.js", "*webpack-macros.html")
+# Words of code in the colour of all code: names, punctuation, space. They are most of them.
+PLAIN = re.compile(r'<span class="(?:n|nn|p|w)">([^<]*)</span>')
 
 
 def is_used(asset: Any, body: str) -> bool:
@@ -33,7 +36,7 @@ def leave_out(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Drop what a page does not use, and let no script hold up the page."""
-    body = context.get("body", "")
+    body = context["body"] = PLAIN.sub(r"\1", context.get("body", ""))
     for kind in ("script_files", "css_files"):
         context[kind] = [asset for asset in context[kind] if is_used(asset, body)]
     for script in filter(lambda script: script.filename, context["script_files"]):
@@ -65,8 +68,7 @@ def clear(app: Sphinx, error: Exception | None) -> None:
         static = Path(app.outdir, "_static")
         for pattern in UNUSED:
             for path in static.glob(pattern):
-                if path.is_file():
-                    path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

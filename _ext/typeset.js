@@ -12,6 +12,28 @@ function refuse(_, error) {
   throw error;
 }
 
+// Leaves out of a tree what only MathJax's own scripts and styles would use, and every group that does
+// nothing else than move its children, who then move by themselves.
+function simplify(adaptor, node) {
+  if (adaptor.kind(node) === "#text") return;
+  for (const child of [...adaptor.childNodes(node)]) simplify(adaptor, child);
+  for (const { name } of adaptor.allAttributes(node)) {
+    if (/^(data-.*|role|focusable|xmlns(:xlink)?)$/.test(name)) adaptor.removeAttribute(node, name);
+  }
+  const others = adaptor.allAttributes(node).filter(({ name }) => name !== "transform");
+  const move = (adaptor.getAttribute(node, "transform") ?? "translate(0,0)")
+    .match(/^translate\(([-\d.]+),([-\d.]+)\)$/);
+  if (adaptor.kind(node) !== "g" || others.length || !move) return;
+  for (const child of [...adaptor.childNodes(node)]) {
+    const [, x, y, rest] = (adaptor.getAttribute(child, "transform") ?? "")
+      .match(/^(?:translate\(([-\d.]+),([-\d.]+)\))?(.*)$/);
+    const [right, up] = [+move[1] + +(x ?? 0), +move[2] + +(y ?? 0)].map((sum) => +sum.toFixed(1));
+    adaptor.setAttribute(child, "transform", `translate(${right},${up})${rest}`);
+    adaptor.insert(child, node);
+  }
+  adaptor.remove(node);
+}
+
 require(join(folder, "node-main.js")).init({
   loader: {
     load: ["adaptors/liteDOM", "input/tex", "output/svg", "a11y/assistive-mml"],
@@ -28,7 +50,10 @@ require(join(folder, "node-main.js")).init({
     const drawn = {};
     try {
       const [svg, assistive] = adaptor.childNodes(await MathJax.tex2svgPromise(tex, { display }));
-      drawn.svg = adaptor.outerHTML(svg);
+      simplify(adaptor, svg);
+      simplify(adaptor, assistive);
+      drawn.svg = adaptor.outerHTML(svg)
+        .replace(/transform="translate\((\S+),0\)"><\/use>/g, 'x="$1"/>');
       drawn.mathml = adaptor.innerHTML(assistive);
     } catch (error) {
       drawn.error = error.message;

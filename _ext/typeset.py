@@ -29,8 +29,6 @@ from sphinx.writers.html5 import HTML5Translator
 
 SCRIPT = Path(__file__).with_suffix(".js")
 NODE = Path(ROOT_DIR, "node.exe" if os.name == "nt" else "bin/node")
-# What only MathJax's own scripts and styles would use.
-UNUSED = re.compile(r' (data-[\w-]+|role|focusable|xmlns(:xlink)?)="[^"]*"|xlink:(?=href)')
 TELEPHONE = 34  # a line of text on one, in heights of the letter x, with room for a number
 # Where it begins new lines: between formulas; if that is not enough, before relations; then terms.
 SIGNS = (
@@ -63,7 +61,7 @@ def typeset(tex: str, display: bool) -> tuple[str, str]:
         GLYPHS[glyph.split('"')[1]] = glyph
     if "error" in drawn:
         raise ValueError(drawn["error"])
-    return UNUSED.sub("", drawn["svg"]), UNUSED.sub("", drawn["mathml"])
+    return re.sub("xlink:(?=href)", "", drawn["svg"]), drawn["mathml"]
 
 
 def split(tex: str, signs: str) -> list[str]:

@@ -22,6 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+from scour import scour  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
@@ -40,6 +41,19 @@ KINDS = {
     "solution": ("hide-cell", "Solution"),
 }
 HIDDEN = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab, in JupyterLab
+# What scour leaves out of a figure: about half of it. Names that are used stay as they are, since
+# Jupyter puts the figures of a notebook into one page.
+LEAN = scour.parse_args(
+    [
+        "--enable-id-stripping",
+        "--enable-comment-stripping",
+        "--remove-metadata",
+        "--strip-xml-prolog",
+        "--no-line-breaks",
+        "--indent=none",
+        "--quiet",
+    ]
+)
 NEW_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
 COLAB_BUTTON = "view-in-github"  # Colab puts a cell with this name before the title
 
@@ -204,6 +218,10 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise ChapterError(f"a cell fails, and the chapter is left as it was:\n{error}") from None
     notebook.metadata = nbformat.from_dict(METADATA)  # the kernel has added its version
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if svg := output.get("data", {}).get("image/svg+xml"):
+                output.data["image/svg+xml"] = scour.scourString(svg, LEAN)
     nbformat.validate(notebook)
     return notebook
 

@@ -42,6 +42,7 @@ def use_style() -> None:
             "axes.spines.top": False,
             "axes.titlelocation": "left",
             "axes.titlesize": 11,
+            "image.interpolation": "none",  # an SVG then holds an image's own pixels, no more
             "legend.frameon": False,
             "lines.linewidth": 2,
             "svg.hashsalt": "backprop",  # else every run would name the parts of an SVG anew

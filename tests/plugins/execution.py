@@ -2,7 +2,8 @@
 
 nbval compares each cell's output with the stored one. After the last cell stands one more item,
 `resources`: it fails if the kernel has taken more memory than Binder gives, and it passes on the
-seconds, which nobody judges. `make timing` makes a table of them.
+seconds, which nobody judges. `make timing` makes a table of them: the end of the page on the
+course's state.
 """
 
 import ast
@@ -21,6 +22,7 @@ from nbval.kernel import CURRENT_ENV_KERNEL_NAME, RunningKernel
 from nbval.plugin import IPyNbFile
 
 MOST_MEGABYTES = 2048  # of a free Binder
+MARK = "<!-- `make timing` writes what follows. -->\n"
 
 # Asked of the kernel, since only a process itself knows what its ended children have used.
 USAGE = "[tuple(__import__('resource').getrusage(who)[:3]) for who in (0, -1)]"
@@ -95,7 +97,7 @@ def pytest_collect_file(file_path, parent):
 
 
 def pytest_addoption(parser):
-    parser.addoption("--timing", metavar="FILE", help="write what each notebook has used to FILE")
+    parser.addoption("--timing", metavar="FILE", help="end FILE with what each notebook has used")
 
 
 def pytest_configure(config):
@@ -118,13 +120,16 @@ class Timing:
         lines = [
             f"{machine()}.",
             "",
-            "| chapter | seconds | processor seconds | peak MB |",
+            "| Chapter | Seconds | Processor seconds | Memory, MB at most |",
             "|---|---:|---:|---:|",
-            *(f"| {name} | {s:.1f} | {p:.1f} | {mb:.0f} |" for name, s, p, mb in sorted(self.rows)),
+            *(
+                f"| []({name}.ipynb) | {seconds:.0f} | {processor:.0f} | {megabytes:.0f} |"
+                for name, seconds, processor, megabytes in sorted(self.rows)
+            ),
         ]
         text = "\n".join(lines) + "\n"
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.write_text(text, encoding="utf-8")
+        before, mark, _ = self.file.read_text(encoding="utf-8").partition(MARK)
+        self.file.write_text(f"{before}{mark}\n{text}", encoding="utf-8")
         terminalreporter.section(str(self.file))
         terminalreporter.write(text)
 

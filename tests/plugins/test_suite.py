@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from execution import MARK
 from nbformat import write
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -37,9 +38,10 @@ def run(tmp_path_factory):
     (folder / "test_some.py").write_text(some)
     warning = "import warnings\ndef test(): warnings.warn('old')\n"
     (folder / "test_warning.py").write_text(warning)
+    (folder / "status.md").write_text(f"# Status\n\n{MARK}old\n")
     write(new_notebook(cells=[new_code_cell("pass")]), folder / "made.ipynb")
     options = ["-c", ROOT / "pyproject.toml", "-p", "execution", "-p", "parallel", "-n", 2]
-    done = run_pytest(*options, "--timing", folder / "timing.md", folder)
+    done = run_pytest(*options, "--timing", folder / "status.md", folder)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     return done.stdout, folder
 
@@ -58,6 +60,7 @@ def test_a_warning_fails(run):
 
 def test_times_and_memory_become_a_table(run):
     output, folder = run
-    table = (folder / "timing.md").read_text(encoding="utf-8")
-    assert re.search(r"^\| made \| \d+\.\d \| \d+\.\d \| \d+ \|$", table, re.MULTILINE)
+    before, table = (folder / "status.md").read_text(encoding="utf-8").split(f"{MARK}\n")
+    assert before == "# Status\n\n"
+    assert re.search(r"^\| \[\]\(made\.ipynb\) \| \d+ \| \d+ \| \d+ \|$", table, re.MULTILINE)
     assert table in output
