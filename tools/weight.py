@@ -88,8 +88,9 @@ def visit(browser: Browser, page_path: Path, slower: int) -> tuple[float, int, f
 
 
 def size(folder: Path) -> float:
-    """Return a folder's size in megabytes."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    """Return a book's size in megabytes, without the printed one in it."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pdf")
+    return sum(path.stat().st_size for path in files) / 1e6
 
 
 def main() -> None:

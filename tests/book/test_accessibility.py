@@ -4,7 +4,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
-IN_THE_DARK = {"type": "rule", "values": ["color-contrast"]}  # all else is as in the light
+# What differs in the dark, and on a telephone, where things to tap are 24 pixels wide and high.
+IN_THE_DARK = {"type": "rule", "values": ["color-contrast", "target-size"]}
 
 # Folds open, since they have colours, too. And thousands of equal things once: axe would look at
 # each path of each formula, and at each word of code.
@@ -20,8 +21,9 @@ SIMPLER = """() => {
 
 
 def findings(browser, address, scheme):
-    """Return what axe has to say about a page in the light or in the dark."""
-    page = browser.new_page(color_scheme=scheme)
+    """Return what axe has to say about a page in the light, or on a telephone in the dark."""
+    screen = {"width": 1280 if scheme == "light" else 390, "height": 800}
+    page = browser.new_page(color_scheme=scheme, viewport=screen)
     page.goto(address)
     page.add_style_tag(content="* { animation: none !important; transition: none !important; }")
     page.evaluate(SIMPLER)
@@ -48,10 +50,18 @@ def test_axe_finds_nothing(browser, folder, toc, scheme):
     )
 
 
-def test_axe_notices(browser, tmp_path):
+@pytest.mark.parametrize(
+    ("scheme", "rule", "body"),
+    [
+        ("light", "image-alt", '<img src="a.png">'),
+        ("dark", "color-contrast", '<p style="color: #777; background: #888">Pale</p>'),
+        ("dark", "target-size", "<a href='#a' style='display: block; height: 9px'>a</a>" * 2),
+    ],
+)
+def test_axe_notices(browser, tmp_path, scheme, rule, body):
     page = tmp_path / "page.html"
-    page.write_text('<html lang="en"><title>A</title><main><h1>A</h1><img src="a.png"></main>')
-    assert any(text.startswith("image-alt") for text in findings(browser, page.as_uri(), "light"))
+    page.write_text(f'<html lang="en"><title>A</title><main><h1>A</h1>{body}</main>')
+    assert any(text.startswith(rule) for text in findings(browser, page.as_uri(), scheme))
 
 
 # Press Tab through the page; return the stops at which nothing can be done, and those that a
