@@ -7,9 +7,7 @@ MOST_MEGABYTES = 15  # of the book
 
 
 def test_a_first_visit_is_light(browser, folder, toc):
-    kilobytes = {
-        name: weight.visit(browser, folder / f"{name}.html", slower=1)[0] for name in toc
-    }
+    kilobytes = {name: weight.visit(browser, folder / f"{name}.html", slower=1)[0] for name in toc}
     assert min(kilobytes.values()) > 50
     assert max(kilobytes.values()) <= MOST_KILOBYTES, kilobytes
 
