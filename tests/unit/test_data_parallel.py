@@ -1,4 +1,4 @@
-"""Gradients of shards put together, sums that go round a ring, and the time that both take."""
+"""Gradients of shards put together, and sums that go round a ring."""
 
 from itertools import pairwise
 
@@ -84,47 +84,3 @@ def test_pieces_of_a_ring_may_differ_in_length():
     assert [held.tolist() for held in sums] == [[0, 7, 14, 21]] * 3
     assert sent == [8 * 6, 8 * 5, 8 * 5]  # each piece twice, but two of them only once
     assert ring_all_reduce([]) == ([], [])
-
-
-# Communication against arithmetic: the formulas, and what they are made of
-
-P, c, F, B = 266_610, 4, 5e10, 1.25e8
-
-
-def ring_seconds(K, latency=0.0):
-    """Send the pieces of a vector round, one round after the other, and add up the time."""
-    return sum(latency + c * P / K / B for _ in range(2 * (K - 1)))
-
-
-@pytest.mark.equation("ring-time")
-@pytest.mark.equation("equal-times")
-@pytest.mark.parametrize("K", [2, 8, 100])
-def test_time_of_a_ring_and_the_batch_that_takes_equally_long(K):
-    a = 3e-5
-    assert 2 * (K - 1) * (a + c * P / (K * B)) == pytest.approx(ring_seconds(K, a), rel=1e-12)
-    n = (K - 1) / K * c * F / (3 * B)
-    assert 6 * n * P / F == pytest.approx(ring_seconds(K), rel=1e-12)
-
-
-@pytest.mark.equation("step-operations")
-def test_operations_of_a_step():
-    sizes, n = (7, 5, 3), 4
-    count = 0
-    for D, H in pairwise(sizes):
-        # Z = X W, dW = Xᵀ delta, dX = delta Wᵀ: of every product, a multiplication and an addition
-        for rows, inner, columns in ((n, D, H), (D, n, H), (n, H, D)):
-            count += 2 * rows * inner * columns
-    assert count == 6 * n * (7 * 5 + 5 * 3)
-
-
-@pytest.mark.equation("speed-up-limit")
-@pytest.mark.equation("speed-up-at-all")
-@pytest.mark.parametrize("ratio", [0.999, 1.001, 100])
-def test_a_speed_up_has_a_limit_and_is_none_below_one(ratio):
-    N = ratio * c * F / (3 * B)
-    limit, one = 3 * N * B / (c * F), 6 * N * P / F
-    speed_ups = [one / (one / K + ring_seconds(K)) for K in (1, 2, 8, 1000, 10_000)]
-    assert speed_ups[0] == pytest.approx(1)
-    assert speed_ups == sorted(speed_ups, reverse=ratio < 1)
-    assert speed_ups[-1] == pytest.approx(limit, rel=0.01)
-    assert (speed_ups[-1] < limit) == (ratio > 1)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from backprop import datasets, optimizers
+from backprop import optimizers
 from backprop.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, clip_by_global_norm
 from backprop.schedules import PiecewiseConstantDecay
 
@@ -304,21 +304,6 @@ def test_noise_keeps_sgd_from_the_minimum(rate):
         optimizer.step([w], [curvature * (w - xi[:, t])])
         assert np.mean(w) == pytest.approx(0, abs=1e-15)
         assert np.mean(w**2) == pytest.approx(floor * (1 - 0.25 ** (2 * t + 2)), rel=1e-13)
-
-
-@pytest.mark.equation("least-squares-floor")
-def test_no_linear_network_gets_below_least_squares():
-    X, T = datasets.toy_points()
-    floor = np.mean((X @ np.linalg.solve(X.T @ X, X.T @ T) - T) ** 2)
-    assert round(floor, 8) == 0.38356051
-    rng, optimizer = np.random.default_rng(0), Momentum(0.05)
-    W1, W2 = rng.normal(size=(2, 3)), rng.normal(size=(3, 1))
-    for _ in range(1500):
-        error = X @ W1 @ W2 - T
-        assert np.mean(error**2) > floor - 1e-15
-        delta = 2 * error / len(X)
-        optimizer.step([W1, W2], [X.T @ delta @ W2.T, (X @ W1).T @ delta])
-    assert np.mean(error**2) == pytest.approx(floor, rel=1e-9)
 
 
 # Steps that are refused and change nothing
