@@ -6,9 +6,9 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from live_page import numbers_of
+from live_page import numbers_of, open_figure
 
-from backprop import display, gradcheck, recurrent
+from backprop import gradcheck, recurrent
 
 CHAPTER = Path(__file__).parents[2] / "chapters" / "06_backpropagation_through_time.ipynb"
 LABELS = {"T": "T, steps", "k1": "k₁", "k2": "k₂", "loss": "look at loss", "factor": "recurrent"}
@@ -43,15 +43,10 @@ def printed():
 
 
 @pytest.fixture
-def page(browser, data):
+def page(browser, tmp_path, data):
     """A narrow page with nothing but the figure."""
-    page, errors = browser.new_page(viewport={"width": 390, "height": 900}), []
-    page.on("pageerror", lambda error: errors.append(error))
-    style = "<style>body { margin: 24px; font-family: sans-serif }</style>"
-    page.set_content(f"<!DOCTYPE html>{style}{display.show_live('lanes', data).data}")
-    yield page
-    page.close()
-    assert not errors
+    with open_figure(browser, tmp_path, "lanes", data, 390) as figure:
+        yield figure.page
 
 
 def slider(page, name):
@@ -151,10 +146,11 @@ def test_it_shows_what_it_computes(page, printed, data):
     for name, value in {"k1": 4, "k2": 3, "loss": 5, "factor": 2}.items():
         slider(page, name).fill(str(value))
     expected = numpy_values(data, printed, T=12, k1=4, k2=3, loss=5, factor=2)
-    said = page.locator("backprop-lanes .verdict").text_content()
     wrong = f"relative error {expected['error']:.4f}, angle {expected['angle']:.1f}°"
-    assert said.startswith(f"BPTT(4, 3): {wrong}. 9 steps walked. Loss 5 is never heard. ")
-    assert said.endswith("Steps that no walk reaches: 1, 5, 9.")
+    said = f"BPTT(4, 3), against the full gradient: {wrong}. 9 steps walked."
+    assert page.locator("backprop-lanes .cost").text_content() == said
+    reach = "Loss 5 is never heard. Steps that no walk reaches: 1, 5, 9."
+    assert page.locator("backprop-lanes .reach").text_content() == reach
     texts = page.locator("backprop-lanes svg text").all_text_contents()
     assert " 0 12 3 11 2 10 1 9 0 8 3 7 2 6 1 5 0 4 3 3 2 2 1 1 " in f" {' '.join(texts)} "
     assert page.locator("backprop-lanes circle.unheard").count() == 3
@@ -174,6 +170,39 @@ def test_the_ends_of_each_slider_give_finite_numbers(page, name, end):
             assert np.isfinite(numbers).all(), given(page)
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"factor": 0.5, "k2": 12}, "relative error 0.0000, angle 0.0°."),  # rounding errors
+        ({"factor": 0.1, "k2": 8}, "relative error < 0.0001, angle < 0.1°."),
+        ({"factor": 0.1}, "without the cut, < 1\xa0% of it would reach step 4."),
+        ({"factor": 0}, "without the cut, 0\xa0% of it would reach step 4."),
+        ({"T": 2, "k2": 1}, " 1 step walked."),
+    ],
+)
+def test_only_nothing_is_said_to_be_zero(page, setting, said):
+    for name, value in setting.items():
+        slider(page, name).fill(str(value))
+    assert said in voice(page)
+
+
+def test_what_is_cut_off_can_be_seen(page):
+    slider(page, "loss").fill("8")
+    heights = page.locator("backprop-lanes rect.missed").evaluate_all(
+        "bars => bars.map((bar) => bar.height.baseVal.value)"
+    )
+    assert heights == [4] * 4
+    slider(page, "factor").fill("0")
+    assert page.locator("backprop-lanes rect[height='0']").count() == 7
+
+
+def test_more_steps_bring_back_what_was_set(page, data):
+    slider(page, "T").fill("2")
+    slider(page, "k2").fill("1")
+    slider(page, "T").fill("12")
+    assert given(page) == data["given"] | {"k2": 1}
+
+
 def test_nothing_is_beyond_the_last_step(page):
     slider(page, "T").fill("3")
     assert given(page) == {"T": 3, "k1": 3, "k2": 3, "factor": 1, "loss": 3}
@@ -186,13 +215,16 @@ def test_keys_and_fingers_work_and_the_voice_tells(page):
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowLeft")
     assert given(page)["k1"] == 3
-    assert re.match(r"BPTT\(3, 4\): relative error 0\.\d+, .*°\. 15 steps walked\.", voice(page))
+    cost = r"BPTT\(3, 4\), .* relative error 0\.\d+, .*°\. 15 steps walked\. Loss 6 is heard .*"
+    assert re.fullmatch(cost, voice(page))
     page.keyboard.press("ArrowRight")
-    page.locator("backprop-lanes rect.column").nth(4).click()
+    page.locator("backprop-lanes rect.column").nth(4).click(
+        position={"x": 9, "y": 12}
+    )  # the circle
     assert given(page)["loss"] == 5
     assert slider(page, "loss").input_value() == "5"
-    reach = r"Loss 5 is heard back to step 5; without the cut, \d+\s% .* would reach step 4\."
-    assert re.search(reach, voice(page))
+    reach = r"Loss 5 is heard back to step 5; without the cut, \d+\s% of it would reach step 4\."
+    assert re.fullmatch(reach, voice(page))  # the cost is what it was
     title = page.locator("backprop-lanes svg title").text_content()
     assert "from step 8 to 5" in title
     assert title.endswith("Losses that reach steps 1 to 12: 4, 3, 2, 1, 4, 3, 2, 1, 4, 3, 2, 1.")
@@ -208,4 +240,21 @@ def test_it_fits_a_narrow_page_with_readable_letters(page):
     ends = page.locator("backprop-lanes svg text").evaluate_all(
         "texts => texts.map(t => t.getBoundingClientRect().right)"
     )
-    assert max(ends) <= 390 - 24
+    assert max(ends) <= 390 - 8
+
+
+def test_the_drawing_stays_where_it_is(page):
+    drawing = page.locator("backprop-lanes svg").last
+    places = set()
+    for k2, loss in [(4, 4), (4, 8), (3, 5), (12, 12)]:
+        slider(page, "k2").fill(str(k2))
+        slider(page, "loss").fill(str(loss))
+        places.add(drawing.bounding_box()["y"])
+    assert len(places) == 1
+
+
+def test_keys_bring_the_drawing_into_view(page):
+    page.add_style_tag(content="body { padding-top: 1200px }")
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.keyboard.press("Tab")
+    assert 0 < page.locator("backprop-lanes svg").last.bounding_box()["y"] < 600

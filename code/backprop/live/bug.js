@@ -3,8 +3,6 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
   class extends window.BackpropFigure {
     // The frame of the curves: its left, right, top and bottom edge, and the loss at its top.
     static FRAME = { x0: 26, x1: 308, y0: 14, y1: 190, top: 3 };
-    // What the marks of a line mean: it is the right one, the mistaken one, or in both programs.
-    static WORDS = { "-": "right", "+": "mistake", " ": "" };
 
     draw() {
       Object.assign(this, { at: 1, guesses: {} });
@@ -12,13 +10,13 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
       this.picks = bugs.map((bug, i) => this.button(i + 1, () => this.pick(i + 1)));
       this.heading = this.make("p", { class: "heading" });
       this.lines = this.make("div", { class: "code" });
-      this.answers = [this.button("the curve shows it", () => this.guess(true)),
-        this.button("it trains well", () => this.guess(false))];
+      this.answers = [this.button("it will show", () => this.guess(true)),
+        this.button("it will look fine", () => this.guess(false))];
       this.onward = this.button("next ▸", () => this.next());
       this.verdict = this.make("p", { class: "verdict" });
       const row = (...parts) => this.make("div", { class: "controls" }, ...parts);
       return [row(...this.picks), this.heading, this.lines, this.verdict,
-        row(...this.answers, this.onward), this.picture(), this.judges()];
+        row(...this.answers, this.onward), this.picture(), this.judges(), this.legend()];
     }
 
     picture() {
@@ -62,37 +60,45 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
         this.make("th", { scope: "row" }, check), ...this.cells[i]));
       const group = { colspan: 4, class: "muted" };
       rows.splice(3, 0, this.make("tr", {}, this.make("td", group, "error of the gradient")));
-      const heads = ["alarm", "right", "mistake", "caught"].map((head) =>
-        this.make("th", { scope: "col", class: head }, head));
-      const head = this.make("thead", {}, this.make("tr", {}, ...heads));
-      return this.make("table", {}, head, this.make("tbody", {}, ...rows));
+      const heads = ["right", "mistake"].map((name) => this.make("span", { class: name }, name));
+      return this.table(["check", ...heads, "caught so far"], rows);
+    }
+
+    // Return what the mark means, and which checks give an alarm for the right program too.
+    legend() {
+      const rash = this.data.checks.filter((_, i) => this.data.programs[0].alarms[i]);
+      return this.make("p", { class: "legend" }, this.make("span", { class: "alarm" }, "alarm"),
+        ...rash.map((check) => `; ${check} rings for the right program too`));
     }
 
     pick(number) {
       this.at = number;
       this.update();
       const { name, lines } = this.data.programs[number];
-      const { WORDS } = this.constructor;
-      const told = lines.map(([mark, line]) => `${WORDS[mark]} ${line}`);
-      this.say(`Mistake ${number}, ${name}. ${told.join(". ")}`);
+      const told = this.sides(lines).map(([word, side]) =>
+        ` ${word}: ${side.map(([, line]) => line).join(", ")}.`);
+      this.say(`Mistake ${number}, ${name}.${told.join("")}`);
     }
 
     guess(seen) {
-      this.guesses[this.at] ??= seen;
+      if (this.at in this.guesses) return;
+      this.guesses[this.at] = seen;
       this.update();
-      this.onward.focus();
-      const alarms = this.data.checks.filter((_, i) => this.values.alarms[i]);
+      this.onward.focus({ preventScroll: true });
+      const { checks, programs: [right] } = this.data;
+      const alarms = checks.flatMap((check, i) => !this.values.alarms[i] ? []
+        : right.alarms[i] ? `${check} (the right program too)` : check);
       this.say(`${this.verdict.textContent} Alarm: ${alarms.join(", ")}.`);
     }
 
     // Go to the next mistake that is not guessed yet, or start again after the last.
     next() {
-      const count = this.picks.length;
-      const after = [...Array(count).keys()].map((i) => ((this.at + i) % count) + 1);
+      if (!(this.at in this.guesses)) return;
+      const after = this.picks.map((_, i) => ((this.at + i) % this.picks.length) + 1);
       const open = after.find((number) => !(number in this.guesses));
       if (!open) this.guesses = {};
       this.pick(open ?? 1);
-      this.answers[0].focus();
+      this.answers[0].focus({ preventScroll: true });
     }
 
     // Tell whether a program's loss or its accuracy gives it away.
@@ -105,7 +111,7 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
       if (check === 0) return value ? "yes" : "no";
       if (check === 1) return this.show(value, 2);
       if (check === 2) return `${Math.round(100 * value)} %`;
-      return value < 1e-7 ? "< 10⁻⁷" : this.show(value, 2);
+      return value < 1e-12 ? "< 10⁻¹²" : value < 1e-7 ? "< 10⁻⁷" : this.show(value, 2);
     }
 
     update() {
@@ -126,17 +132,21 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
       });
       this.write(bug);
       this.answers.forEach((answer, i) => {
-        answer.disabled = known;
+        this.enable(answer, !known);
         answer.setAttribute("aria-pressed", known && this.guesses[this.at] === !i);
       });
-      this.onward.disabled = !known;
-      this.onward.textContent = done.length < this.picks.length ? "next ▸" : "start again";
+      this.enable(this.onward, known);
+      const over = done.length === this.picks.length;
+      this.onward.textContent = over ? "start again" : "next ▸";
+      this.onward.className = over ? "again" : "";
       const hit = known && this.guesses[this.at] === this.shows(bug);
-      const off = `with a gradient that is off by ${Math.round(100 * bug.results.at(-1))} %`;
-      const told = this.shows(bug) ? "the curve shows it" : `it trains well, ${off}`;
+      const alone = `a loss of ${this.result(1, bug.results[1])} with `
+        + `${this.result(2, bug.results[2])} of new images right`;
+      const off = `The gradient is off by ${Math.round(100 * bug.results.at(-1))} %.`;
+      const told = this.shows(bug) ? `${alone} shows it.` : `alone, ${alone} looks fine. ${off}`;
       this.verdict.textContent = known
-        ? `${hit ? "Yes" : "No"}: ${told}. Foreseen: ${hits} of ${done.length}.`
-        : `${steps.at(-1)} steps of training with this mistake. What do you expect?`;
+        ? `${hit ? "Yes" : "No"}: ${told} You foresaw ${hits} of ${done.length}.`
+        : `${steps.at(-1)} steps with this mistake. Seen alone, will it show?`;
       this.plot([right, known ? bug : null], steps);
       this.cells.forEach((cells, i) => {
         this.fill(cells[0], this.result(i, right.results[i]), right.alarms[i]);
@@ -157,13 +167,19 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
       const title = this.make("b", {}, `Mistake ${this.at}: ${name}`);
       const source = repository ? this.make("a", { href }, seen) : seen;
       this.heading.replaceChildren(title, ", seen in ", source);
-      const pair = lines.length === 2 && lines.map(([, line]) => line);
-      this.lines.replaceChildren(...lines.map(([mark, line], i) => {
-        const word = this.constructor.WORDS[mark];
-        const label = this.make("span", { class: "muted" }, word);
-        const code = pair ? this.changed(line, pair[1 - i]) : [line];
-        return this.make("div", {}, label, this.make("code", { class: word || "muted" }, ...code));
-      }));
+      this.lines.replaceChildren(...this.sides(lines).flatMap(([word, side], which) =>
+        side.map(([mark, line], i) => {
+          const label = this.make("span", { class: "muted" }, i ? "" : word);
+          const code = lines.length === 2 ? this.changed(line, lines[1 - which][1]) : [line];
+          const look = mark === " " ? "muted" : word;
+          return this.make("div", {}, label, this.make("code", { class: look }, ...code));
+        })));
+    }
+
+    // Return the lines of each program, of which a mark says that they are the other's alone.
+    sides(lines) {
+      return [["right", "+"], ["mistake", "-"]].map(([word, other]) =>
+        [word, lines.filter(([mark]) => mark !== other)]);
     }
 
     // Return a line in three parts, the middle one marked: what is different in another line.
@@ -185,10 +201,9 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
         [ends[0], ends[1]] = [middle + 8, middle - 8];
       }
       programs.forEach((program, i) => {
-        const points = program?.losses.map((loss, k) => this.place(steps[k], loss)
-          .map((number) => number.toFixed(2)).join(" "));
-        this.curves[i].path.setAttribute("d", points ? `M${points.join("L")}` : "");
-        const text = this.curves[i].text;
+        const points = program?.losses.map((loss, k) => this.place(steps[k], loss));
+        const { path, text } = this.curves[i];
+        path.setAttribute("d", points ? this.line(points) : "");
         const out = program && program.losses.at(-1) > top ? " ↑" : "";
         text.textContent = program ? this.curves[i].name + out : "";
         text.setAttribute("y", ends[i] ?? 0);
@@ -200,18 +215,13 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
     }
 
     static style = `${window.BackpropFigure.style}
-      :host { --right: #00795a; --mistake: #a3457c; }
-      @supports (color: light-dark(red, blue)) {
-        :host { --right: light-dark(#00795a, #4cc9a0); --mistake: light-dark(#a3457c, #e58bbf); }
-      }
-      .right { color: var(--right); }
-      .mistake { color: var(--mistake); }
-      svg text.right { fill: var(--right); }
-      svg text.mistake { fill: var(--mistake); }
+      .right { color: var(--series-1); }
+      .mistake { color: var(--series-2); }
       .curve { fill: none; stroke: currentColor; stroke-width: 2; }
       .curve.mistake { stroke-dasharray: 6 3; }
       .grid { stroke: var(--rim); stroke-width: 0.5; }
-      .heading, .verdict { text-align: center; text-wrap: balance; }
+      .heading, .verdict, .legend { text-align: center; text-wrap: balance; }
+      .verdict { min-height: 3em; }
       .heading a { color: inherit; overflow-wrap: anywhere; }
       .code { width: fit-content; margin: 0.25rem auto; text-align: left; }
       .code div { display: flex; gap: 0.5rem; align-items: baseline; }
@@ -225,11 +235,13 @@ customElements.get("backprop-bug") ?? customElements.define("backprop-bug",
         th, td { padding: 0.1rem 0.3rem; }
       }
       .controls { gap: 0.35rem 0.5rem; }
+      .controls button { scroll-margin-block: 10rem 32rem; } /* the code, and curve and table */
+      .again { margin-inline-start: 3rem; }
       .controls:first-of-type button { padding: 0; width: 2rem; }
       .done { background: color-mix(in srgb, var(--rim) 40%, transparent); }
       [aria-pressed="true"] { border: 2px solid currentColor; font-weight: 700; }
       th:first-child, td[colspan] { text-align: left; }
-      td { white-space: nowrap; }
+      th:first-child, td { white-space: nowrap; }
       td[colspan] { padding-top: 0.4rem; }
       .alarm { font-weight: 700; }
       .alarm::before { content: "● "; }

@@ -37,22 +37,13 @@ window.BackpropFigure ??= class extends HTMLElement {
 
   // Return a labelled slider; `changed` gets its number.
   slider(text, { min, max, step, value }, changed) {
-    const shown = this.make("output", {}, value);
+    const shown = this.make("output", { "aria-live": "off" }, value); // `say` tells enough
     const input = (event) => {
       shown.textContent = event.target.value;
       changed(Number(event.target.value));
     };
     const slider = this.make("input", { type: "range", min, max, step, value, input });
     return this.make("label", {}, text, " ", slider, " ", shown);
-  }
-
-  // Return a labelled field for a number; `changed` gets it when it is one.
-  field(text, attributes, changed) {
-    const input = ({ target: { valueAsNumber: value } }) => {
-      if (Number.isFinite(value)) changed(value);
-    };
-    return this.make("label", {}, text, " ",
-      this.make("input", { type: "number", ...attributes, input }));
   }
 
   // Return a labelled choice; `changed` gets its text.
@@ -64,12 +55,13 @@ window.BackpropFigure ??= class extends HTMLElement {
     return this.make("label", {}, text, " ", select);
   }
 
-  // Return a field for a number; `changed` gets it when it is one.
+  // Return a field for a number; `changed` gets it when it is one. Who leaves it sees what counts.
   input(attributes, changed) {
     const input = ({ target: { valueAsNumber: value } }) => {
       if (Number.isFinite(value)) changed(value);
     };
-    return this.make("input", { type: "number", step: 0.1, ...attributes, input });
+    const blur = () => this.update();
+    return this.make("input", { type: "number", step: 0.1, ...attributes, input, blur });
   }
 
   field(text, attributes, changed) {
@@ -82,18 +74,25 @@ window.BackpropFigure ??= class extends HTMLElement {
     return this.make("table", {}, top, this.make("tbody", {}, ...rows));
   }
 
-  // Return a button that starts and stops a motion: `move` is called again and again. An element
-  // with the attribute "play" starts by itself, unless its reader wants things to stand still.
-  player(move, pause = 1600) {
+  // Return a button that starts and stops a motion: `move` is called after each `pause()`, in
+  // milliseconds, until it returns false. An element with the attribute "play" starts by itself,
+  // unless its reader wants things to stand still.
+  player(move, pause = () => 1600) {
     const button = this.button("", () => this.play(!this.timer));
     this.play = (on) => {
-      clearInterval(this.timer);
-      this.timer = on ? setInterval(move, pause) : 0;
+      clearTimeout(this.timer);
+      const next = () => this.play(this.isConnected && move() !== false);
+      this.timer = on ? setTimeout(next, pause()) : 0;
       button.textContent = on ? "❚❚ stop" : "▸ play";
     };
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.play(this.hasAttribute("play") && !still);
     return button;
+  }
+
+  // Let a button that has nothing to do keep the focus.
+  enable(button, on) {
+    button.setAttribute("aria-disabled", !on);
   }
 
   // Return the `d` of a path through points; those far outside are no farther than it can say.
@@ -169,14 +168,15 @@ window.BackpropFigure ??= class extends HTMLElement {
     .muted { color: var(--muted); fill: var(--muted); }
     .path { fill: none; stroke: var(--look); stroke-linejoin: round; }
     .grip { fill: transparent; }
-    .handle { cursor: grab; touch-action: none; }
+    .handle, .handle * { cursor: grab; touch-action: none; }
     .new { font-weight: 700; }
     .controls { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center;
       justify-content: center; margin: 0.5rem 0; }
     button, select, input { font: inherit; color: inherit; background: transparent;
       border: 1px solid var(--rim); border-radius: 0.25rem; min-height: 2rem; }
     button { padding: 0 0.75rem; cursor: pointer; }
-    button:disabled { opacity: 0.5; cursor: default; }
+    button[aria-disabled="true"] { opacity: 0.5; cursor: default; }
+    .controls :is(button, select, input) { scroll-margin-block: 28rem 2rem; } /* the picture */
     :focus-visible { outline: 2px solid var(--forward); outline-offset: 2px; }
     input[type="number"] { width: 5.5rem; padding: 0 0.25rem; }
     input[type="range"] { accent-color: var(--muted); border: 0; vertical-align: middle; }

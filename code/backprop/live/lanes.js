@@ -6,17 +6,20 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
         grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); text-align: start; }
       .controls label { display: grid; grid-template-columns: 11em 1fr 2em; align-items: center; }
       .controls output { text-align: right; }
-      .verdict { max-width: 30rem; min-height: 3em; margin: 0.25rem auto 0.5rem;
-        text-align: center; text-wrap: balance; }
+      .controls input { scroll-margin-block: 4rem 40rem; } /* the picture stands below */
+      .told { display: grid; grid-template-columns: 1fr 10rem; gap: 0.25rem 1rem;
+        max-width: 42rem; margin: 0 auto 0.5rem; text-align: start; }
+      .reach { grid-column: 1 / -1; min-height: 4.5em; }
+      @container (min-width: 38rem) { .reach { grid-column: 1; } .told svg { grid-row: span 2; } }
       svg { max-width: 30rem; }
-      line, circle { stroke: var(--backward); stroke-width: 1.5; }
+      line, circle, .got, .missed { stroke: var(--backward); stroke-width: 1.5; }
       .state { stroke: var(--forward); stroke-width: 2; }
       .guide { stroke: var(--rim); stroke-width: 1; }
       .mine { stroke-width: 3.5; }
       .uncut { stroke-dasharray: 3 3; }
-      .got, .missed { stroke: var(--backward); }
       .got, circle.taken { fill: var(--backward); }
-      .column { fill: transparent; stroke: none; cursor: pointer; }
+      svg * { pointer-events: none; }
+      svg .column { fill: transparent; stroke: none; cursor: pointer; pointer-events: auto; }
       circle { fill: var(--paper); }
       .unheard { stroke: var(--muted); stroke-dasharray: 2 2; }
       svg text { font-size: 14px; }
@@ -43,10 +46,6 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
     // Return the matrix of what f makes of the entries of others.
     each(f, A, ...others) {
       return A.map((row, n) => row.map((a, j) => f(a, ...others.map((B) => B[n][j]))));
-    }
-
-    norm(numbers) {
-      return Math.hypot(...numbers.flat());
     }
 
     // Return the states: h₀, and that after each step.
@@ -93,9 +92,9 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
       const [cut, full] = [walks, whole].map((w) =>
         this.gradient(states, this.walkBack(w, states, direct)));
       const alone = direct.map((d, t) => this.each((a) => (t === loss - 1 ? a : 0), d));
-      const lengths = this.walkBack(whole, states, alone).map((delta) => this.norm(delta));
-      const [c, f] = [this.norm(cut), this.norm(full)];
-      const mixed = (u, v) => this.norm(cut.map((a, i) => u * a + v * full[i]));
+      const lengths = this.walkBack(whole, states, alone).map((d) => Math.hypot(...d.flat()));
+      const [c, f] = [cut, full].map((gradient) => Math.hypot(...gradient));
+      const mixed = (u, v) => Math.hypot(...cut.map((a, i) => u * a + v * full[i]));
       const counts = direct.map((_, t) => walks.filter(([begin, end]) => begin <= t && t < end)
         .reduce((sum, [, end, fresh]) => sum + end - Math.max(t, fresh), 0));
       return { walks, counts, cut, full, norms: [c, f],
@@ -106,60 +105,70 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
     }
 
     draw() {
-      this.given = { ...this.data.given };
+      Object.assign(this, { wanted: { ...this.data.given }, given: {}, sliders: {} });
       const most = this.data.X.length;
       const bars = { k1: ["k₁, how often", 1, most, 1], k2: ["k₂, how far", 1, most, 1],
         T: ["T, steps", 2, most, 1], factor: ["recurrent weights ×", 0, 2, 0.1],
         loss: ["look at loss", 1, most, 1] };
-      this.sliders = {};
       for (const [name, [text, min, max, step]] of Object.entries(bars)) {
-        const range = { min, max, step, value: this.given[name] };
+        const range = { min, max, step, value: this.wanted[name] };
         this.sliders[name] = this.slider(text, range, (value) => this.set(name, value));
       }
       const tip = { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9,
         markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto", fill: "context-stroke" };
       const marker = this.make("svg:marker", tip, this.make("svg:path", { d: "M0 0 8 4 0 8z" }));
-      this.verdict = this.make("p", { class: "verdict" });
-      this.heading = this.make("svg:title");
-      this.scene = this.make("svg:g");
-      return [this.make("div", { class: "controls" }, ...Object.values(this.sliders)), this.verdict,
-        this.make("svg:svg", { viewBox: "0 0 416 530", role: "img" },
+      [this.cost, this.reach] = ["cost", "reach"].map((name) => this.make("p", { class: name }));
+      this.plane = this.make("svg:svg", { viewBox: "0 0 160 116", "aria-hidden": true });
+      [this.heading, this.scene] = ["title", "g"].map((name) => this.make(`svg:${name}`));
+      return [this.make("div", { class: "controls" }, ...Object.values(this.sliders)),
+        this.make("div", { class: "told" }, this.cost, this.plane, this.reach),
+        this.make("svg:svg", { viewBox: "0 0 416 412", role: "img" },
           this.heading, this.make("svg:defs", {}, marker), this.scene)];
     }
 
-    // Take over a number from a slider or the picture. No walk or loss is beyond the last step.
+    // Take over a number from a slider or the picture, and say what it has changed.
     set(name, value) {
-      this.given[name] = value;
-      for (const n of ["k1", "k2", "loss"]) this.given[n] = Math.min(this.given[n], this.given.T);
+      this.wanted[name] = value;
       this.update();
-      this.say(this.verdict.textContent);
+      this.say((name === "loss" ? "" : `${this.cost.textContent} `) + this.reach.textContent);
+    }
+
+    // Return a number as text that is zero only if the number is.
+    few(value, digits) {
+      const text = this.show(value, digits);
+      return value > 1e-12 && Number(text) === 0 ? `< ${10 ** -digits}` : text;
     }
 
     update() {
+      // No walk or loss is beyond the last step: its slider does not go there.
+      for (const [name, label] of Object.entries(this.sliders)) {
+        const [slider, shown] = label.children;
+        if (["k1", "k2", "loss"].includes(name)) slider.max = this.wanted.T;
+        slider.value = this.wanted[name];
+        shown.textContent = slider.value;
+        this.given[name] = Number(slider.value);
+      }
       this.values = this.compute();
       const { walks, counts, walked, left, error, angle } = this.values;
       const { T, k1, k2, loss } = this.given;
-      for (const [name, label] of Object.entries(this.sliders)) {
-        const [slider, shown] = label.children;
-        if (["k1", "k2", "loss"].includes(name)) slider.max = T;
-        slider.value = shown.textContent = this.given[name];
-      }
       const silent = counts.flatMap((count, t) => (count ? [] : [t + 1]));
       this.walk = walks.find(([begin, end]) => begin < loss && loss <= end);
       const first = this.walk ? this.walk[0] + 1 : 0;
       const reach = !first ? `Loss ${loss} is never heard.`
         : first === 1 ? `Loss ${loss} is heard back to step 1; nothing of it is cut off.`
           : `Loss ${loss} is heard back to step ${first}; without the cut, `
-            + `${this.show(100 * left[first - 2], 0)} % of its δ would reach step ${first - 1}.`;
+            + `${this.few(100 * left[first - 2], 0)} % of it would reach step ${first - 1}.`;
       const none = silent.length ? ` Steps that no walk reaches: ${silent.join(", ")}.` : "";
-      const wrong = `relative error ${this.show(error)}, angle ${this.show(angle, 1)}°. `;
-      this.verdict.replaceChildren(`BPTT(${k1}, ${k2}): `, this.make("b", {}, wrong),
-        this.make("br"), `${walked} steps walked. ${reach}${none}`);
+      const wrong = `relative error ${this.few(error, 4)}, angle ${this.few(angle, 1)}°.`;
+      this.cost.replaceChildren(`BPTT(${k1}, ${k2}), against the full gradient: `,
+        this.make("b", {}, wrong), ` ${walked} step${walked === 1 ? "" : "s"} walked.`);
+      this.reach.textContent = reach + none;
       const ways = walks.map(([begin, end]) => `from step ${end} to ${begin + 1}`);
       this.heading.textContent = `Walks back ${ways.join(", ")}. `
         + `Losses that reach steps 1 to ${T}: ${counts.join(", ")}.`;
       this.scene.replaceChildren(...this.steps(), ...this.lanes(), ...this.reached(),
-        ...this.bars(first), ...this.gradients(), ...this.columns());
+        ...this.bars(first));
+      this.plane.replaceChildren(...this.gradients());
     }
 
     // Return the middle of step t, which counts from 1.
@@ -175,15 +184,18 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
       return this.make("svg:line", { class: look, x1, y1, x2, y2, "marker-end": tip });
     }
 
-    // Return the steps' losses, the state, and a line down from the loss that is looked at.
+    // Return the steps' losses, columns that choose one, the state, and a line down from the one.
     steps() {
       const { loss } = this.given;
+      const box = { y: 16, width: this.x(1) - this.x(0), height: 392, class: "column" };
       const parts = this.values.counts.flatMap((count, t) => {
         const look = !count ? "unheard" : t + 1 === loss ? "taken" : "";
-        return [this.make("svg:circle", { cx: this.x(t + 1), cy: 32, r: 11, class: look }),
+        const target = { ...box, x: this.x(t + 0.5), click: () => this.set("loss", t + 1) };
+        return [this.make("svg:rect", target),
+          this.make("svg:circle", { cx: this.x(t + 1), cy: 32, r: 11, class: look }),
           this.text(t + 1, this.x(t + 1), 32, look === "taken" ? "inside" : "")];
       });
-      return [this.arrow("guide", this.x(loss), 36, this.x(loss), 408, ""), ...parts,
+      return [this.arrow("guide", this.x(loss), 36, this.x(loss), 256, ""), ...parts,
         this.text("the loss of each step: choose one", 6, 10, "muted", "start"),
         this.arrow("state", 6, 56, 410, 56),
         this.text("the state is never cut", 410, 74, "forward", "end")];
@@ -191,13 +203,11 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
 
     lanes() {
       const [{ loss }, { walks }] = [this.given, this.values];
-      const apart = Math.min(160 / walks.length, 48);
       const lanes = walks.flatMap(([begin, end, fresh], lane) => {
-        const y = 172 + (lane - (walks.length - 1) / 2) * apart;
+        const y = 172 + (lane - (walks.length - 1) / 2) * Math.min(160 / walks.length, 48);
         const to = this.x(begin + 0.55);
-        const dots = this.values.counts.map((_, t) => t + 1).filter((t) =>
-          Math.max(fresh, begin) < t && t <= end).map((t) =>
-          this.make("svg:circle", { cx: this.x(t), cy: y, r: 3.5, class: "taken" }));
+        const dots = Array.from({ length: end - Math.max(fresh, begin) }, (_, i) =>
+          this.make("svg:circle", { cx: this.x(end - i), cy: y, r: 3.5, class: "taken" }));
         const mine = walks[lane] !== this.walk ? [] : [this.arrow("mine", this.x(loss), y, to, y),
           ...(begin ? [this.arrow("uncut", to, y, 6, y, "")] : [])];
         return [this.arrow("", this.x(end + 0.25), y, to, y), ...mine, ...dots];
@@ -219,12 +229,12 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
       const [{ loss }, { left }] = [this.given, this.values];
       const width = this.x(0.6) - this.x(0);
       const parts = left.slice(0, loss).map((share, t) => {
-        const height = 56 * share / Math.max(...left);
+        const height = share && Math.max(56 * share / Math.max(...left), 4); // or none is seen
         const look = first && t + 1 >= first ? "got" : "missed";
         return this.make("svg:rect",
           { x: this.x(t + 0.7), y: 408 - height, width, height, class: look });
       });
-      const text = `δ of loss ${loss} alone, its length at each step; hollow: cut off`;
+      const text = `what is left of loss ${loss} at each step; hollow: cut off`;
       return [this.text(text, 6, 336, "muted", "start"), ...parts];
     }
 
@@ -232,18 +242,9 @@ customElements.get("backprop-lanes") ?? customElements.define("backprop-lanes",
     gradients() {
       const [c, f] = this.values.norms.map((norm) => norm * 84 / Math.max(...this.values.norms));
       const angle = this.values.angle * Math.PI / 180;
-      const [x, y] = [200, 436];
-      const [tx, ty] = [x + c * Math.cos(angle), y + c * Math.sin(angle)];
-      return [this.text("the gradient", 6, y, "muted", "start"),
-        this.arrow("uncut", x, y, x + f, y), this.text("full", x + f + 8, y, "backward", "start"),
-        this.arrow("mine", x, y, tx, ty),
-        this.text("truncated", tx + 8, ty + 13 * Math.cos(angle), "backward new", "start")];
-    }
-
-    // Return what makes the losses answer to a finger or mouse.
-    columns() {
-      const box = { y: 16, width: this.x(1) - this.x(0), height: 392, class: "column" };
-      return this.values.counts.map((_, t) => this.make("svg:rect",
-        { ...box, x: this.x(t + 0.5), click: () => this.set("loss", t + 1) }));
+      return [this.text("┅ full", 0, 8, "backward", "start"),
+        this.text("━ truncated", 62, 8, "backward", "start"),
+        this.arrow("uncut", 44, 26, 44 + f, 26),
+        this.arrow("mine", 44, 26, 44 + c * Math.cos(angle), 26 + c * Math.sin(angle))];
     }
   });
