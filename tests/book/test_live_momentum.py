@@ -125,3 +125,21 @@ def test_it_fits_a_phone(browser, tmp_path, data):
     with open_figure(browser, tmp_path, "momentum", data, width=390, color_scheme="dark") as figure:
         put(figure, 4.2, 0, 20)
         assert figure.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_finger_drags_the_point_and_not_the_page(browser, tmp_path, data):
+    phone = {"width": 390, "has_touch": True, "is_mobile": True}
+    with open_figure(browser, tmp_path, "momentum", data, **phone) as figure:
+        figure.page.evaluate("document.body.style.paddingBottom = '2000px'")
+        box = figure.find(".handle .mark").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        touch = figure.page.context.new_cdp_session(figure.page)
+        for n in range(13):
+            event = {"type": "touchMove" if n else "touchStart"}
+            touch.send(
+                "Input.dispatchTouchEvent", event | {"touchPoints": [{"x": x, "y": y - 5 * n}]}
+            )
+            figure.page.wait_for_timeout(30)
+        scale = figure.find("svg").bounding_box()["width"] / 360
+        assert figure.values["mu"] == pytest.approx(60 / scale / 222, abs=0.02)
+        assert figure.page.evaluate("scrollY") == 0

@@ -115,16 +115,43 @@ def test_every_update_is_the_packages_wherever_it_starts(figure, data):
                 assert values["heights"][name] is None
 
 
-def test_the_table_is_sorted_and_says_what_is_reached(figure, data):
+def test_the_table_says_who_is_where(figure, data):
     for surface, factor, start, t in settings(data, 8):
-        values = put(figure, surface, factor, start, t)
-        heights = [values["heights"][name] for name in values["order"]]
-        known = [value for value in heights if value is not None]
-        assert known == sorted(known)
-        assert all(value is None for value in heights[len(known) :])
-        rows = figure.find("tbody tr").all_inner_texts()
-        assert [row.split()[0] for row in rows] == values["order"]
-        assert [row.split()[-1] == "gone" for row in rows] == [h is None for h in heights]
+        heights = put(figure, surface, factor, start, t)["heights"]
+        rows = [row.split() for row in figure.find("tbody tr").all_inner_texts()]
+        assert [row[0] for row in rows] == list(data["more"])
+        known = sorted(height for height in heights.values() if height is not None)
+        places = [known.index(h) + 1 if h is not None else "–" for h in heights.values()]
+        assert [row[-1] for row in rows] == list(map(str, places))
+        assert [row[-2] == "diverges" for row in rows] == [h is None for h in heights.values()]
+
+
+def test_who_is_left_out_has_no_place(figure, data):
+    put(figure, "straight valley", 1, data["surfaces"]["straight valley"]["start"], 60)
+    assert figure.voice.startswith("At update 60, lowest first: Adagrad ")
+    figure.label("Adagrad").focus()
+    figure.page.keyboard.press("Space")
+    assert figure.voice.startswith("At update 60, lowest first: SGD ")
+    assert "Adagrad" not in figure.voice + "".join(figure.find("svg text").all_text_contents())
+    assert figure.find("tr", has_text="Adagrad").inner_text().endswith("–")
+    assert figure.find("tr", has_text="SGD").inner_text().endswith("1")
+    figure.page.keyboard.press("Space")
+    assert figure.find("svg text").all_text_contents().count("Adagrad") == 1
+
+
+def test_what_is_marked_is_the_lowest(figure, data):
+    for surface, numbers in data["surfaces"].items():
+        for place in map(np.array, numbers["lowest"]):
+            assert abs(height(place, **numbers)) < 1e-12
+            assert not np.any(slopes(place, **numbers))
+        figure.label("surface").select_option(surface)
+        marks = figure.find(".lowest").get_attribute("d").count("M")
+        assert marks == len(numbers["lowest"])
+        ends = [
+            f"{name} from {low:g} to {high:g}".replace("-", "−")
+            for name, (low, high) in zip("ab", numbers["box"], strict=True)
+        ]
+        assert figure.find("svg text").all_text_contents()[:2] == ends
 
 
 def test_slopes_belong_to_heights(data):
@@ -142,6 +169,10 @@ def test_extremes_are_numbers(figure, data):
                 assert is_finite(put(figure, surface, factor, start, 200))
     values = put(figure, surface, 1, (1e9, -1e9), 0)
     assert values["start"] == [numbers["box"][0][1], numbers["box"][1][0]]
+    figure.label("update").focus()
+    fields = [float(figure.label(name, exact=True).input_value()) for name in "ab"]
+    assert fields == values["start"]
+    assert figure.voice.endswith("The start is a 2.25, b −1.75.")
 
 
 def test_keys_move_it_and_the_voice_says_the_order(figure, data):
@@ -149,12 +180,7 @@ def test_keys_move_it_and_the_voice_says_the_order(figure, data):
     figure.label("update").focus()
     figure.page.keyboard.press("ArrowRight")
     assert figure.values["t"] == 60
-    assert figure.voice.startswith("After 60 updates, lowest first: Adagrad ")
-    figure.label("Adam", exact=True).focus()
-    figure.page.keyboard.press("Space")
-    assert figure.find("svg text").all_text_contents().count("Adam") == 0
-    figure.page.keyboard.press("Space")
-    assert figure.find("svg text").all_text_contents().count("Adam") == 1
+    assert figure.voice.startswith("At update 60, lowest first: Adagrad ")
 
 
 def test_the_start_can_be_dragged(figure, data):
@@ -171,28 +197,48 @@ def test_the_start_can_be_dragged(figure, data):
     assert figure.label("a", exact=True).input_value() == str(a)
 
 
-def test_nothing_moves_until_play_is_pressed(browser, tmp_path, data):
+def test_it_plays_from_stop_to_stop_and_says_where_it_stands(browser, tmp_path, data):
     with open_figure(browser, tmp_path, "race", data) as figure:
+        button = figure.find("button")
         figure.page.wait_for_timeout(300)
         assert figure.values["t"] == 0
-        figure.page.get_by_role("button", name="play").click()
+        button.click()
         figure.page.wait_for_function("document.querySelector('backprop-race').values.t > 2")
-        figure.page.get_by_role("button", name="pause").click()
+        button.click()
         stopped = figure.values["t"]
         figure.page.wait_for_timeout(300)
         assert figure.values["t"] == stopped
-        assert figure.voice.startswith(f"After {stopped} updates")
-        figure.label("update").fill(str(data["updates"] - 2))
-        figure.page.get_by_role("button", name="play").click()
-        figure.page.get_by_role("button", name="pause").wait_for(state="detached")
-        assert figure.values["t"] == data["updates"]
-        figure.page.get_by_role("button", name="play").click()
-        assert figure.values["t"] < data["updates"]
+        assert figure.voice.startswith(f"At update {stopped},")
+        for stop in data["stops"]:
+            figure.label("update").fill(str(stop - 2))
+            button.click()
+            figure.find("button", has_text="play").wait_for()
+            assert figure.values["t"] == stop
+            assert figure.voice.startswith(f"At update {stop},")
+        button.click()
+        figure.page.wait_for_function("document.querySelector('backprop-race').values.t < 9")
+
+
+def test_a_change_in_the_race_starts_it_again(browser, tmp_path, data):
+    with open_figure(browser, tmp_path, "race", data) as figure:
+        figure.label("update").fill("30")
+        figure.label("surface").select_option("saddle")
+        assert figure.values["t"] == 30
+        figure.find("button").click()
+        figure.label("all rates ×").select_option("2")
+        assert figure.values["t"] < 9
+        figure.find("button", has_text="stop").wait_for()
+        figure.label("update").fill("50")
+        figure.label("SGD").click()
+        assert figure.values["t"] >= 50
 
 
 def test_it_fits_a_phone_and_jumps_for_those_who_want_no_motion(browser, tmp_path, data):
     quiet = {"width": 390, "color_scheme": "dark", "reduced_motion": "reduce"}
     with open_figure(browser, tmp_path, "race", data, **quiet) as figure:
-        figure.page.get_by_role("button", name="play").click()
-        assert figure.values["t"] == data["updates"]
+        for stop in (*data["stops"], data["stops"][0]):
+            figure.find("button").click()
+            figure.page.wait_for_timeout(50)
+            assert figure.values["t"] == stop
+            assert figure.voice.startswith(f"At update {stop},")
         assert figure.page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -168,7 +168,7 @@ window.BackpropFigure ??= class extends HTMLElement {
     .muted { color: var(--muted); fill: var(--muted); }
     .path { fill: none; stroke: var(--look); stroke-linejoin: round; }
     .grip { fill: transparent; }
-    .handle, .handle * { cursor: grab; touch-action: none; }
+    .handle * { display: block; cursor: grab; touch-action: none; } /* nothing inline heeds it */
     .new { font-weight: 700; }
     .controls { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center;
       justify-content: center; margin: 0.5rem 0; }

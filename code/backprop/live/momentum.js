@@ -14,8 +14,10 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
       svg text.small { font-size: 11.5px; }
       b { color: var(--look); }
       output { display: inline-block; min-width: 2.2em; }
-      .lines { min-height: 5em; }
-      p { max-width: 36rem; margin: 0.15rem auto; text-align: center; }
+      .lines { min-height: 5em; text-align: center; }
+      @container (max-width: 30rem) {
+        input[type="range"] { width: 70cqw; } .lines { min-height: 9.5em; }
+      }
     `;
     static MOST = 50000; // updates; a path that has not arrived by then never will
 
@@ -52,7 +54,7 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
       if (R < 1e-9) return "both roots 0: w is there at once";
       const way = im ? `two complex roots of size ${this.show(R, 3)}: w swings`
         : `${pair}: w ${a + b > 0 ? "creeps" : "jumps from side to side"}`;
-      return R > 1 + 1e-9 ? `${way}, farther each time` : way;
+      return R > 1 + 1e-9 ? `${way}, ever farther` : way;
     }
 
     draw() {
@@ -112,7 +114,7 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
       const ring = (R) => `${this.line(at(
         [[1 - R, 0], [(1 - R) ** 2, R * R], [(1 + R) ** 2, R * R], [1 + R, 0]]))}z`;
       const rings = this.data.levels.map((R, n, levels) => this.make("svg:path", { class: "ring",
-        "fill-rule": "evenodd", "fill-opacity": 0.03 + 0.05 * n,
+        "fill-rule": "evenodd", "fill-opacity": 0.03 + 0.07 * n,
         d: ring(R) + (n ? ring(levels[n - 1]) : "") }));
       const bowl = Array.from({ length: 81 }, (_, n) => [(n / 40) ** 2, (n / 40 - 1) ** 2]);
       const [right, edge] = [this.data.farthest, this.onMap(3.02, 0.42)];
@@ -143,7 +145,7 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
         ...[1, 0, -1].flatMap((w) => [this.path("axis", this.onTime(0, w), [352, 362 - 50 * w]),
           this.text([184, 362 - 50 * w], this.short(w), "small muted", "end")]),
         this.text([184, 287], "w", "small", "end"),
-        this.text([352, 441], `update ${this.data.updates}`, "small muted", "end"),
+        this.text([352, 441], `updates 0 to ${this.data.updates}`, "small muted", "end"),
       ];
     }
 
@@ -166,11 +168,9 @@ customElements.get("backprop-momentum") ?? customElements.define("backprop-momen
       this.handle.setAttribute("transform", `translate(${left} ${top})`);
       this.circle.setAttribute("r", 50 * Math.sqrt(mu));
       const size = `R = ${this.show(R, 3)}`;
-      const far = x > 1.2 && mu > 0.1; // there the label of the edge may be on the right
-      const place = [left + (far ? -10 : 12), top + (mu > 0.9 ? 17 : -15)];
       this.marks.replaceChildren(this.path("bar", this.onMap(x / kappa, mu), [left, top]),
         ...ends.slice(1).map((end) => this.mark(this.onMap(end.x, mu), "flat", 6)),
-        this.text(place, size, "", far ? "end" : "start"));
+        this.text([191, 265], size, "new"));
       const corner = this.onPlane(Math.sqrt(mu / 2) + 0.12, Math.sqrt(mu / 2) + 0.12);
       this.plane.replaceChildren(...(mu > 0.02 ? [this.text(corner, "√μ", "small muted")] : []),
         ...ends.flatMap(({ roots }, n) =>

@@ -2,16 +2,18 @@
 customElements.get("backprop-race") ?? customElements.define("backprop-race",
   class extends window.BackpropFigure {
     static style = `${window.BackpropFigure.style}
-      .left { flex: 1 1 20rem; max-width: 27rem; } .left label { white-space: nowrap; }
-      svg text { fill: var(--look); font-size: 12px; } th:first-child { text-align: left; }
+      .left { flex: 1 1 20rem; min-width: 0; max-width: 27rem; } output { min-width: 2em; }
+      .left label, td label { display: flex; flex: 1; gap: 0.4rem; align-items: center; }
+      .left * { flex-wrap: nowrap; white-space: nowrap; } .left input { flex: 1; width: 1rem; }
+      th, td { padding-inline: 0.3rem; } th:first-child { text-align: left; }
+      th:nth-child(3) { min-width: 4.5em; } tbody tr:not(:has(:checked)) { color: var(--muted); }
+      svg text, .head { fill: var(--look); font-size: 12px; } .head { stroke: var(--paper); }
       .level { fill: none; stroke: var(--rim); stroke-width: 0.75; }
       .path { stroke-width: 1.75; stroke-dasharray: var(--dash); }
-      .lead { stroke: var(--look); stroke-width: 0.75; opacity: 0.6; }
-      .head { fill: var(--look); stroke: var(--paper); } .off { color: var(--muted); }
-      .start { fill: var(--paper); stroke: currentColor; stroke-width: 1.5; }
+      .lead { stroke: var(--look); stroke-dasharray: 1 2.5; }
+      .controls select { scroll-margin-block: 4rem 28rem; } /* above the picture */
+      .start, .lowest { fill: var(--paper); stroke: currentColor; stroke-width: 1.5; }
       .sample { width: 1.6rem; border-top: 2px var(--line, solid) var(--look); }
-      td label { display: flex; gap: 0.4rem; align-items: center; cursor: pointer; }
-      output { display: inline-block; min-width: 2em; } th:last-child { min-width: 5em; }
     `;
     static SIZE = [270, 210]; // of the picture
     // Sisters share a colour, and the younger one is dashed.
@@ -101,7 +103,7 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
     draw() {
       const { surfaces, updates, factors, more } = this.data;
       this.names = Object.keys(more);
-      Object.assign(this, { t: 0, factor: 1, timer: 0, shown: new Set(this.names) });
+      Object.assign(this, { t: 0, factor: 1, shown: new Set(this.names), rows: {} });
       const surface = this.choice("surface", Object.keys(surfaces), (name) => this.choose(name));
       const factor = this.choice("all rates ×", factors, (n) => this.move({ factor: +n }), 1);
       this.formula = this.make("span");
@@ -109,12 +111,28 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
         this.move({ start: this.start.map((old, k) => (k === i ? n : old)) })));
       const range = { min: 0, max: updates, step: 1, value: 0 };
       this.clock = this.slider("update", range, (t) => this.move({ t }));
-      this.player = this.button("", () => this.play());
       const bar = (...parts) => this.make("div", { class: "controls" }, ...parts);
-      const race = [this.picture(), bar(this.player, this.clock)];
-      const both = bar(this.make("div", { class: "left" }, ...race), this.table());
+      const race = [this.picture(), bar(this.runner(), this.clock)];
+      const rows = this.names.map((name) => this.row(name));
+      const both = bar(this.make("div", { class: "left" }, ...race),
+        this.table(["optimizer", "rate", "f", "place"], rows));
       this.choose(Object.keys(surfaces)[0]);
-      return [bar(surface, factor, this.formula), both, bar("start", ...this.fields)];
+      const start = bar("start anywhere in the picture, or at", ...this.fields);
+      return [bar(surface, factor, this.formula), both, start];
+    }
+
+    // Return the button that lets them run from stop to stop: at once, if nothing should move.
+    runner() {
+      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      const button = this.player(() => {
+        const { t, data: { stops, updates } } = this;
+        this.t = still ? stops.find((stop) => stop > t) ?? stops[0] : (t + 1) % (updates + 1);
+        this.update();
+        return !stops.includes(this.t);
+      }, () => (still ? 0 : 100));
+      const { play } = this;
+      this.play = (on) => { play(on); if (!on) this.tell(); };
+      return button;
     }
 
     look(name) {
@@ -124,73 +142,60 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
 
     picture() {
       const [width, height] = this.constructor.SIZE;
-      this.heading = this.make("svg:title");
+      const title = this.make("svg:title", {}, "The surface from above, and all paths so far");
       this.levels = this.make("svg:path", { class: "level" });
+      this.lowest = this.make("svg:path", { class: "lowest" });
       this.runs = this.make("svg:g");
       this.handle = this.make("svg:g", {}, this.make("svg:circle", { class: "start", r: 5 }),
         this.make("svg:circle", { class: "grip", r: 22 }));
       const frame = () => this.make("svg:rect", { width, height });
-      const clip = this.make("svg:clipPath", { id: "frame" }, frame());
-      const axes = [["a", width - 10, height - 9], ["b", 9, 11]].map(([name, x, y]) =>
-        this.make("svg:text", { x, y, style: "--look: var(--muted)" }, name));
-      const area = this.make("svg:g", {}, frame(), this.levels, ...axes, this.runs, this.handle);
-      this.drag(area, this.handle, (x, y) => {
-        const start = this.point([x / width, 1 - y / height]);
-        this.move({ start: start.map((n) => Math.round(n * 100) / 100) });
-      });
-      return this.make("svg:svg", { viewBox: `-1 -6 352 ${height + 12}`, role: "img" },
-        this.heading, clip, area);
+      this.axes = [[5, height + 11], [5, 11]].map(([x, y]) =>
+        this.make("svg:text", { x, y, style: "--look: var(--muted)" }));
+      const area = this.make("svg:g", {}, frame(), this.levels, this.lowest, ...this.axes,
+        this.runs, this.handle);
+      this.drag(area, this.handle, (x, y) =>
+        this.move({ start: this.point([x / width, 1 - y / height]).map((n) => +n.toFixed(2)) }));
+      return this.make("svg:svg", { viewBox: `-1 -6 352 ${height + 25}`, role: "img" },
+        title, this.make("svg:clipPath", { id: "frame" }, frame()), area);
     }
 
-    // Return the table, which also says who is in the picture.
-    table() {
-      this.rows = Object.fromEntries(this.names.map((name) => {
-        const change = (event) => {
-          this.shown[event.target.checked ? "add" : "delete"](name);
-          this.update();
-        };
-        const box = this.make("input", { type: "checkbox", checked: "", change });
-        const sample = this.make("span", { class: "sample", style: this.look(name) });
-        const label = this.make("td", {}, this.make("label", {}, box, sample, name));
-        return [name, this.make("tr", {}, label, this.make("td"), this.make("td"))];
-      }));
-      const head = (name) => this.make("th", { scope: "col" }, name);
-      this.body = this.make("tbody");
-      const heads = this.make("tr", {}, ...["optimizer", "rate", "f"].map(head));
-      return this.make("table", {}, this.make("thead", {}, heads), this.body);
+    // Return the row of one optimizer, which also says whether it is in the picture.
+    row(name) {
+      const change = ({ target }) => {
+        this.shown[target.checked ? "add" : "delete"](name);
+        this.move({ t: this.t });
+      };
+      const box = this.make("input", { type: "checkbox", checked: "", change });
+      const sample = this.make("span", { class: "sample", style: this.look(name) });
+      const label = this.make("td", {}, this.make("label", {}, box, sample, name));
+      const cells = [label, this.make("td"), this.make("td"), this.make("td")];
+      return (this.rows[name] = this.make("tr", {}, ...cells));
     }
 
     choose(name) {
       this.surface = this.data.surfaces[name];
       this.formula.textContent = this.surface.formula;
       this.levels.setAttribute("d", this.contours());
+      const cross = (w) => `M${this.at(w)}m-5 0h10m-5 -5v10`;
+      this.lowest.setAttribute("d", this.surface.lowest.map(cross).join(""));
+      const [a, b] = this.surface.box.map((ends) => ends.map((n) => this.short(n)).join(" to "));
+      [this.axes[0].textContent, this.axes[1].textContent] = [`a from ${a}`, `b from ${b}`];
       this.move({ place: name, start: this.surface.start });
     }
 
-    // Change what is given, and tell what comes of it.
+    // Change what is given, and tell what comes of it. Who is running then starts again.
     move(given) {
-      Object.assign(this, given);
+      Object.assign(this, this.timer && { t: 0 }, given);
       this.start = this.start.map((n, i) => this.clamp(n, ...this.surface.box[i]));
       this.update();
-      const { order, heights } = this.values;
-      const list = order.map((name) => `${name} ${this.tiny(heights[name])}`).join(", ");
-      this.say(`After ${this.t} updates, lowest first: ${list}.`);
+      this.tell();
     }
 
-    // Begin to run, or stop.
-    play() {
-      const { timer, data: { updates } } = this;
-      clearInterval(timer);
-      this.timer = 0;
-      if (timer) return this.move({});
-      if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.move({ t: updates });
-      this.t %= updates;
-      this.timer = setInterval(() => {
-        this.t += 1;
-        if (this.isConnected && this.t < updates) this.update();
-        else this.play();
-      }, 60);
-      this.update();
+    tell() {
+      const { t, start, order, heights } = this.values;
+      const list = order.map((name) => `${name} ${this.tiny(heights[name])}`).join(", ");
+      const [a, b] = start.map((n) => this.short(n));
+      this.say(`At update ${t}, lowest first: ${list || "none"}. The start is a ${a}, b ${b}.`);
     }
 
     update() {
@@ -200,26 +205,21 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
       const heights = Object.fromEntries(names.map((name) =>
         [name, t < paths[name].length ? height(...paths[name][t], surface) : null]));
       const rank = (name) => heights[name] ?? Number.MAX_VALUE;
-      const order = [...names].sort((p, q) => rank(p) - rank(q));
+      const order = [...shown].sort((p, q) => rank(p) - rank(q));
       this.values = { surface: this.place, factor, t, start, paths, heights, order };
-      const focused = this.shadowRoot.activeElement;
-      if (order.some((name, i) => this.rows[name] !== this.body.children[i])) {
-        this.body.append(...order.map((name) => this.rows[name]));
-        focused?.focus({ preventScroll: true });
-      }
       for (const [name, row] of Object.entries(this.rows)) {
-        row.className = shown.has(name) ? "" : "off";
-        row.children[1].textContent = this.short(surface.rates[name] * factor);
-        row.children[2].textContent = this.tiny(heights[name]);
+        const [, rate, f, place] = row.children;
+        rate.textContent = this.short(surface.rates[name] * factor);
+        f.textContent = this.tiny(heights[name]);
+        place.textContent = heights[name] === null || !shown.has(name) ? "–"
+          : 1 + order.findIndex((other) => heights[other] === heights[name]);
       }
       for (const [i, { lastChild: field }] of this.fields.entries()) {
-        if (field !== focused) field.value = Number(start[i].toFixed(4));
+        if (field !== this.shadowRoot.activeElement) field.value = Number(start[i].toFixed(4));
       }
       this.runs.replaceChildren(...this.drawRuns(names.filter((name) => shown.has(name))));
       this.handle.setAttribute("transform", `translate(${this.at(start)})`);
       this.setSlider(this.clock, t);
-      this.player.textContent = this.timer ? "pause" : "play ▸";
-      this.heading.textContent = `${this.place}, after ${t} updates; lowest is ${order[0]}`;
     }
 
     // Return the paths so far, and the names beside them, as near to the heads as they fit.
@@ -245,6 +245,6 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
     // Return a height, which may be very small.
     tiny(value) {
       if (value >= 1e-3 && value < 1e4) return this.show(value);
-      return value ? value.toExponential(1).replace("-", "−") : value === null ? "gone" : "0";
+      return value ? value.toExponential(1).replace("-", "−") : value === null ? "diverges" : "0";
     }
   });
