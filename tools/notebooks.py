@@ -38,7 +38,7 @@ KINDS = {
     "plumbing": ("hide-input", "The code behind this"),
     "figure": ("hide-input", "How this figure is drawn"),
     "twin": ("hide-input", "The same in TensorFlow"),
-    "solution": ("hide-cell", "Solution"),
+    "solution": ("hide-cell", "Solution in code"),
 }
 HIDDEN = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab, in JupyterLab
 # What scour leaves out of a figure: about half of it. Names that are used stay as they are, since
