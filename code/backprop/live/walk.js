@@ -4,16 +4,14 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
     static EDGES = ["12", "13", "24", "25", "34", "35", "46", "56"];
     // f, its name in formulas, and its slope, from its value y and as it is written.
     static ACTIVATIONS = {
-      sigmoid: [(x) => 1 / (1 + Math.exp(-x)), "σ", (y) => y * (1 - y),
-        (y) => `${y} · (1 − ${y})`],
+      sigmoid: [(x) => 1 / (1 + Math.exp(-x)), "σ", (y) => y * (1 - y), (y) => `${y} · (1 − ${y})`],
       tanh: [Math.tanh, "tanh", (y) => 1 - y * y, (y) => `(1 − ${y} · ${y})`],
       relu: [(x) => Math.max(x, 0), "relu", (y) => Number(y > 0), (y) => Number(Number(y) > 0)],
       identity: [(x) => x, "", () => 1, () => 1],
     };
-    // The middles of the nodes, and those that have their slopes on the left.
+    // The middles of the nodes.
     static NODES = { 1: [180, 19], 2: [85, 115], 3: [275, 115], 4: [85, 250], 5: [275, 250],
       6: [180, 365] };
-    static LEFT = ["2", "4"];
 
     // Return every value and slope by its name, such as y4, w24 and dw24. If `moved` is the name of
     // a value, that value is moved by `h` when it has been computed.
@@ -28,8 +26,7 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
         set(`x${j}`, into.reduce((sum, e) => sum + v[`w${e}`] * v[`y${e[0]}`], 0) + v[`b${j}`]);
         set(`y${j}`, f(v[`x${j}`]));
       }
-      v.E = (v.y6 - v.t) ** 2 / 2;
-      v.dy6 = v.y6 - v.t;
+      v.E = (v.dy6 = v.y6 - v.t) ** 2 / 2;
       for (const j of "65432") {
         v[`dx${j}`] = v[`db${j}`] = slope(v[`y${j}`]) * v[`dy${j}`];
         for (const e of edges.filter((edge) => edge[1] === j)) {
@@ -51,7 +48,8 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       const { EDGES, ACTIVATIONS } = this.constructor;
       const [, f, , slope] = ACTIVATIONS[this.activation];
       const s = this.symbol;
-      const n = (key) => this.number(key).replace(/^−.*/, "($&)");
+      // Slopes have a fifth decimal as factors, or some lines would not come out on a calculator.
+      const n = (key) => this.number(key, key[0] === "d" ? 5 : 4).replace(/^−.*/, "($&)");
       const both = (write) => [write(s), write(n)];
       const [, kind, at] = /^(d?[xywbE])(\d*)$/.exec(name);
       const sum = (edges, term, ...more) =>
@@ -60,20 +58,28 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       switch (kind) {
         case "x":
           return sum(EDGES.filter((e) => e[1] === at), (e) => [`w${e}`, `y${e[0]}`], `b${at}`);
-        case "y": return at === "1" ? ["the input"] : both((w) => `${f}(${w(`x${at}`)})`);
+        case "y": return at === "1" ? ["the input"] : [`f(${s(`x${at}`)})`,
+          `${f}(${this.number(`x${at}`)})`];
         case "E": return both((w) => `½ (${w("y6")} − ${w("t")})²`);
         case "dx": return [`f′(${s(`x${at}`)}) · ${s(`dy${at}`)}`,
           `${slope(n(`y${at}`))} · ${n(`dy${at}`)}`];
         case "dw": return both((w) => `${w(`y${at[0]}`)} · ${w(`dx${at[1]}`)}`);
-        case "db": return [s(`dx${at}`)];
         default: return at === "6" ? both((w) => `${w("y6")} − ${w("t")}`)
           : sum(EDGES.filter((e) => e[0] === at), (e) => [`w${e}`, `dx${e[1]}`]);
       }
     }
 
     // Return a value or slope as text; what is given is as short as it is.
-    number(name) {
-      return name in this.given ? this.short(this.given[name]) : this.show(this.values[name]);
+    number(name, digits) {
+      return name in this.given ? this.short(this.given[name])
+        : this.show(this.values[name], digits);
+    }
+
+    // Return a number as it is printed on the page; a large one has no more room.
+    show(value, digits) {
+      const size = Math.abs(value);
+      const text = size < 1e4 ? value.toPrecision(5) : value.toExponential(1).replace("+", "");
+      return size < 10 ? super.show(value, digits) : text.replace("-", "−");
     }
 
     symbol(name) {
@@ -81,17 +87,16 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
     }
 
     draw() {
-      Object.assign(this, { step: 0, rate: this.data.rate, activation: "sigmoid" });
-      this.given = { ...this.data.given };
-      Object.assign(this, { texts: {}, arrows: {}, fields: {} });
-      this.lines = this.make("div", { class: "lines" });
+      Object.assign(this, { step: 0, texts: {}, arrows: {} }, structuredClone(this.data));
+      // The lines of all steps lie in one place, so that its height is that of the longest.
+      this.lines = this.make("div", { style: "display: grid; align-items: center" });
       const stage = this.make("div", { class: "stage" }, this.picture(), this.lines);
       return [stage, this.walkControls(), this.numbers()];
     }
 
     picture() {
-      const { NODES, EDGES, LEFT } = this.constructor;
-      const svg = this.make("svg:svg", { viewBox: "-24 0 408 460", role: "img" });
+      const { NODES, EDGES } = this.constructor;
+      const svg = this.make("svg:svg", { viewBox: "-32 0 424 460", role: "img" });
       this.heading = this.make("svg:title");
       const text = (name, x, y, anchor = "middle") =>
         (this.texts[name] = this.make("svg:text", { x, y, "text-anchor": anchor }));
@@ -105,101 +110,102 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
         this.arrows[name] = this.make("svg:line", { x1, y1: from, x2, y2: to, "stroke-width": 2 });
         svg.append(this.arrows[name]);
         if (name === "E") continue;
-        const side = { 24: -34, 35: 34, 46: -12, 56: 12, 12: -12, 13: 12 }[name] ?? 0;
+        const side = { 24: -34, 35: 34, 46: -12, 56: 12, 12: -17, 13: 17 }[name] ?? 0;
         const t = name[1] === "6" ? 0.4 : 0.28;
         const [x, y] = [x1 + t * (x2 - x1) + side, from + t * (to - from)];
         svg.append(text(`w${name}`, x, y - 8), text(`dw${name}`, x, y + 9));
       }
+      const box = (x, y, height) => this.make("svg:rect",
+        { x: x - 47, y: y - height / 2, width: 94, height, rx: 3 });
       for (const [n, [x, y]] of Object.entries(NODES)) {
-        const height = n === "1" ? 32 : 56;
-        const box = { x: x - 50, y: y - height / 2, width: 100, height, rx: 3 };
-        svg.append(this.make("svg:rect", box));
-        const side = LEFT.includes(n) ? -1 : 1;
-        const halves = n === "1" ? [["y", 0]] : [["x", -14], ["y", 14]];
-        for (const [half, dy] of halves) {
+        svg.append(box(x, y, n === "1" ? 32 : 56));
+        const [side, near, far] = x < 180 ? [-1, "end", "start"] : [1, "start", "end"];
+        for (const [half, dy] of n === "1" ? [["y", 0]] : [["x", -14], ["y", 14]]) {
           svg.append(text(`${half}${n}`, x, y + dy));
-          svg.append(text(`d${half}${n}`, x + 55 * side, y + dy, side < 0 ? "end" : "start"));
+          svg.append(text(`d${half}${n}`, x + 52 * side, y + dy, near));
         }
-        if (n === "6") svg.append(text("b6", x - 56, y - 14, "end"));
-        else if (n > 1) {
-          svg.append(text(`b${n}`, x + 50 * side, y - 39, side < 0 ? "start" : "end"));
-        }
+        if (n === "6") svg.append(text("b6", x - 53, y - 14, "end"));
+        else if (n > 1) svg.append(text(`b${n}`, x + 60 * side, y - 39, far));
       }
-      svg.append(this.make("svg:rect", { x: 130, y: 422, width: 100, height: 32, rx: 3 }));
-      svg.append(text("E", 180, 438), text("t", 240, 438, "start"));
+      svg.append(box(180, 438, 32), text("E", 180, 438), text("t", 237, 438, "start"));
       return svg;
     }
 
     walkControls() {
-      const last = this.data.steps.length - 1;
-      const input = (event) => this.go(Number(event.target.value));
-      const range = { type: "range", min: 0, max: last, value: 0, input, "aria-label": "step" };
-      this.range = this.make("input", range);
+      const last = this.steps.length - 1;
+      const input = () => this.go(this.range.valueAsNumber);
+      this.range = this.make("input", { type: "range", max: last, input, "aria-label": "step" });
       this.back = this.button("◂ back", () => this.go(this.step - 1));
       this.next = this.button("next step ▸", () => this.go(this.step + 1));
-      const walk = () => this.stand((this.step + 1) % (last + 1));
-      this.place = this.make("span", { class: "muted" });
-      const buttons = [this.back, this.range, this.next, this.player(walk)];
-      return this.make("div", { class: "controls" }, ...buttons, this.place);
+      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      const walk = () => {
+        this.go(still ? last : (this.step + 1) % (last + 1), this.matches(":focus-within"));
+        return this.step < last;
+      };
+      const lines = () => this.step && this.steps[this.step].length;
+      const pause = () => (still || this.step === last ? 0 : 1000 + 500 * lines());
+      this.place = this.make("span", { class: "muted", style: "min-width: 11rem" });
+      const parts = [this.back, this.next, this.player(walk, pause), this.range, this.place];
+      return this.make("div", { class: "controls" }, ...parts);
     }
 
     numbers() {
-      const { ACTIVATIONS } = this.constructor;
-      const row = (name) => {
-        const field = this.input({ value: this.given[name], id: name }, (value) => {
-          this.given[name] = value;
-          this.update();
-        });
-        const [slope, trial] = [this.make("td", { class: "backward" }), this.make("td")];
-        this.fields[name] = { field, slope, trial };
-        const label = this.make("label", { for: name }, this.symbol(name));
-        const head = this.make("th", { scope: "row" }, label);
-        return this.make("tr", {}, head, this.make("td", {}, field), slope, trial);
-      };
-      const choice = this.choice("activation f", Object.keys(ACTIVATIONS), (name) => {
-        this.activation = name;
-        this.update();
-      });
-      const learn = (value) => { this.rate = value; };
-      const bar = this.make("div", { class: "controls" }, choice,
-        this.field("learning rate η", { value: this.rate }, learn),
-        this.button("apply the update", () => this.apply()),
-        this.button("start again", () => this.reset()));
-      const heads = ["number", "value", "slope of E", "by trial"];
-      const table = this.table(heads, Object.keys(this.given).map(row));
-      return this.make("details", {}, this.make("summary", {}, "Change the numbers"), bar, table);
+      const small = { style: "width: 3.7rem" };
+      const fields = Object.keys(this.given).map((name) =>
+        this.field(this.symbol(name), { min: -100, max: 100, ...small }, (value) => {
+          const now = this.clamp(value, -100, 100);
+          if (now === this.given[name]) return;
+          this.change(`${this.symbol(name)} ${this.short(now)}`, () => { this.given[name] = now; });
+        }));
+      const style = "display: grid; grid: auto / repeat(auto-fill, 6.3rem); text-align: right";
+      this.answer = this.make("p", { style: "text-align: center" });
+      const activation = this.choice("activation f", Object.keys(this.constructor.ACTIVATIONS),
+        (name) => this.change(name, () => { this.activation = name; }));
+      const rate = this.field("learning rate η", small, (value) => { this.rate = value; });
+      this.inputs = [...fields, rate, activation].map((label) => label.lastChild);
+      const reset = () => Object.assign(this, structuredClone(this.data));
+      const bar = this.make("div", { class: "controls" }, activation, rate,
+        this.button("apply the update", () => this.change("updated", () => this.apply())),
+        this.button("first numbers", () => this.change("first numbers", reset)));
+      const toggle = ({ target }) => target.open && this.go(this.steps.length - 1);
+      return this.make("details", { toggle }, this.make("summary", {}, "Change the numbers"),
+        this.make("div", { class: "controls", style }, ...fields), this.answer, bar);
     }
 
-    stand(step) {
+    go(step, aloud = true) {
+      if (!this.steps[step]) return;
+      this.play(false);
       this.step = step;
       this.update();
+      if (aloud) this.say(this.news());
     }
 
-    go(step) {
+    // Return what the step has found.
+    news() {
+      const values = this.steps[this.step].map((n) => `${this.symbol(n)} ${this.number(n)}`);
+      return `Step ${this.step}: ${values.join(", ")}`;
+    }
+
+    // Change numbers, and tell what that does to the error.
+    change(what, how) {
       this.play(false);
-      this.stand(step);
-      const news = this.data.steps[step].map((name) => `${this.symbol(name)} ${this.number(name)}`);
-      this.say(`Step ${step}: ${news.join(", ")}`);
+      const before = this.number("E");
+      how();
+      this.update();
+      this.answer.textContent = `${what}: E ${before} → ${this.number("E")}`;
+      this.say(`${this.answer.textContent}. ${this.news()}`);
     }
 
     apply() {
-      const before = this.values;
-      for (const name of Object.keys(this.given)) {
-        if (/[wb]/.test(name)) this.given[name] -= this.rate * before[`d${name}`];
+      for (const name of Object.keys(this.given).filter((name) => /[wb]/.test(name))) {
+        const now = this.given[name] - this.rate * this.values[`d${name}`];
+        this.given[name] = this.clamp(now, -100, 100);
       }
-      this.update();
-      this.say(`The error was ${this.show(before.E)} and is ${this.number("E")}.`);
-    }
-
-    reset() {
-      this.given = { ...this.data.given };
-      this.update();
-      this.say(`The numbers of the chapter: the error is ${this.number("E")}.`);
     }
 
     update() {
       this.values = this.compute();
-      const { steps } = this.data;
+      const { steps } = this;
       const stepOf = (name) => Math.max(steps.findIndex((names) => names.includes(name)), 0);
       const direction = (name) => (name[0] === "d" ? "backward" : "forward");
       for (const [name, text] of Object.entries(this.texts)) {
@@ -212,24 +218,22 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       for (const [name, line] of Object.entries(this.arrows)) {
         const [down, up] = name === "E" ? ["E", "dy6"] : [`x${name[1]}`, `dw${name}`];
         const [isDown, isUp] = [stepOf(down) === this.step, stepOf(up) === this.step];
-        const color = isUp ? "backward" : isDown ? "forward" : "rim";
-        line.setAttribute("stroke", `var(--${color})`);
+        line.setAttribute("stroke", `var(--${isUp ? "backward" : isDown ? "forward" : "rim"})`);
         line.setAttribute("marker-end", isDown ? "url(#tip)" : "");
         line.setAttribute("marker-start", isUp ? "url(#tip)" : "");
       }
       const hint = "Forward, in blue, come the values; back, in orange, the slope of E in each.";
-      const lines = this.step ? steps[this.step].map((name) => this.explain(name)) : [hint];
-      this.lines.replaceChildren(...lines);
-      for (const [name, { field, slope, trial }] of Object.entries(this.fields)) {
-        const typing = field === this.shadowRoot.activeElement;
-        if (!typing) field.value = Number(this.given[name].toFixed(6));
-        const known = name !== "t" && stepOf(`d${name.replace(/^b/, "x")}`) <= this.step;
-        slope.textContent = known ? this.show(this.values[`d${name}`], 6) : "";
-        trial.textContent = known ? this.show(this.trial(name), 6) : "";
+      this.lines.replaceChildren(...steps.map((names, at) => this.make("div",
+        { style: `grid-area: 1 / 1; visibility: ${at === this.step ? "visible" : "hidden"}` },
+        ...at ? names.map((n) => this.explain(n)) : [hint])));
+      const shown = [...Object.values(this.given), this.rate].map((n) => Number(n.toFixed(4)));
+      for (const [k, value] of [...shown, this.activation].entries()) {
+        if (this.inputs[k] !== this.shadowRoot.activeElement) this.inputs[k].value = value;
       }
+      this.answer.textContent ||= `E ${this.number("E")}`;
       this.range.value = this.step;
-      this.back.disabled = !this.step;
-      this.next.disabled = this.step === steps.length - 1;
+      this.enable(this.back, this.step);
+      this.enable(this.next, this.step < steps.length - 1);
       const way = this.step ? `, ${direction(steps[this.step][0])}` : "";
       this.place.textContent = `step ${this.step} of ${steps.length - 1}${way}`;
       this.heading.textContent = `The network after step ${this.step}: E is ${this.number("E")}`;
@@ -240,11 +244,7 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       const way = name[0] === "d" ? "backward" : "forward";
       const result = this.make("b", { class: way }, this.number(name));
       const formula = [this.symbol(name), ...this.formula(name), ""].join(" = ");
-      const line = this.make("p", {}, formula, result);
-      if (way === "backward") {
-        const trial = `  by trial ${this.show(this.trial(name.slice(1)), 6)}`;
-        line.append(this.make("span", { class: "muted" }, trial));
-      }
-      return line;
+      const trial = name[0] === "d" ? `  by trial ${this.show(this.trial(name.slice(1)), 6)}` : "";
+      return this.make("p", {}, formula, result, this.make("span", { class: "muted" }, trial));
     }
   });
