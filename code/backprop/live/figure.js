@@ -187,7 +187,7 @@ window.BackpropFigure ??= class extends HTMLElement {
     p { margin: 0.15rem 0; }
     .stage { display: grid; align-items: center; gap: 0.5rem 1.5rem; }
     @container (min-width: 38rem) { .stage { grid-template-columns: 3fr 2fr; } }
-    .lines { min-height: 11rem; }
+    .lines { min-height: 11rem; text-align: start; }
     summary { cursor: pointer; }
     .voice { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   `;
