@@ -59,3 +59,9 @@ def test_every_decision_is_in_the_list():
     folder = ROOT / "decisions"
     listed = re.findall(r"\]\((.*?)\)", (folder / "README.md").read_text(encoding="utf-8"))
     assert listed == sorted(path.name for path in folder.glob("0*.md"))
+
+
+def test_the_status_page_tells_of_every_chapter():
+    status = (ROOT / "chapters" / "status.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| \[\]\((\w+)\.ipynb\) \| \d+ \| \d+ \| \d+ \|$", status, re.MULTILINE)
+    assert told == sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
