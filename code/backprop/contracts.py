@@ -165,7 +165,8 @@ def _check(hint: Any) -> Check | None:
 def scalar_type(array: Any) -> Any:
     """Return the type of the numbers that an annotation ``npt.NDArray[...]`` speaks of."""
     last = get_args(array)[-1]  # the type itself, or before NumPy 2.5 a dtype that has it
-    return (get_args(last) or [last])[0]
+    (scalar,) = get_args(last) or [last]
+    return scalar
 
 
 def as_array(

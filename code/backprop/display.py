@@ -43,7 +43,7 @@ def show_live(name: str, data: Any) -> Any:
     from IPython.display import HTML
 
     folder = files("backprop") / "live"
-    scripts = [(folder / f"{part}.js").read_text(encoding="utf-8") for part in ("figure", name)]
+    scripts = [(folder / f"{part}.js").read_bytes().decode() for part in ("figure", name)]
     numbers = json.dumps(data).replace("</", r"<\/")  # or a text could end the script
     element = f'<script type="application/json">{numbers}</script>'
     html = f"<backprop-{name}>{element}</backprop-{name}>"
