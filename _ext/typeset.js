@@ -52,7 +52,7 @@ require(join(folder, "node-main.js")).init({
       const [svg, assistive] = adaptor.childNodes(await MathJax.tex2svgPromise(tex, { display }));
       simplify(adaptor, svg);
       simplify(adaptor, assistive);
-      drawn.svg = adaptor.outerHTML(svg)
+      drawn.svg = adaptor.outerHTML(svg).replace(/xlink:(?=href)/g, "")
         .replace(/transform="translate\((\S+),0\)"><\/use>/g, 'x="$1"/>');
       drawn.mathml = adaptor.innerHTML(assistive);
     } catch (error) {

@@ -61,7 +61,7 @@ def typeset(tex: str, display: bool) -> tuple[str, str]:
         GLYPHS[glyph.split('"')[1]] = glyph
     if "error" in drawn:
         raise ValueError(drawn["error"])
-    return re.sub("xlink:(?=href)", "", drawn["svg"]), drawn["mathml"]
+    return drawn["svg"], drawn["mathml"]
 
 
 def split(tex: str, signs: str) -> list[str]:

@@ -42,7 +42,7 @@ def test_who_prints_chooses_whether_solutions_are_printed(browser, folder, wante
     assert not found["controls"]
 
 
-def test_each_chapter_asks(browser, folder, toc):
+def test_each_chapter_asks(folder, toc):
     for name in toc:
         page = (folder / f"{name}.html").read_text(encoding="utf-8")
         assert page.count('class="print-solutions"') == page.count('id="exercises"'), name

@@ -85,9 +85,13 @@ window.BackpropFigure ??= class extends HTMLElement {
       this.timer = on ? setTimeout(next, pause()) : 0;
       button.textContent = on ? "❚❚ stop" : "▸ play";
     };
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.play(this.hasAttribute("play") && !still);
+    this.play(this.hasAttribute("play") && !this.still);
     return button;
+  }
+
+  // Tell whether the reader wants things to stand still.
+  get still() {
+    return matchMedia("(prefers-reduced-motion: reduce)").matches;
   }
 
   // Let a button that has nothing to do keep the focus.

@@ -123,13 +123,12 @@ customElements.get("backprop-race") ?? customElements.define("backprop-race",
 
     // Return the button that lets them run from stop to stop: at once, if nothing should move.
     runner() {
-      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
       const button = this.player(() => {
-        const { t, data: { stops, updates } } = this;
+        const { t, still, data: { stops, updates } } = this;
         this.t = still ? stops.find((stop) => stop > t) ?? stops[0] : (t + 1) % (updates + 1);
         this.update();
         return !stops.includes(this.t);
-      }, () => (still ? 0 : 100));
+      }, () => (this.still ? 0 : 100));
       const { play } = this;
       this.play = (on) => { play(on); if (!on) this.tell(); };
       return button;

@@ -137,13 +137,12 @@ customElements.get("backprop-walk") ?? customElements.define("backprop-walk",
       this.range = this.make("input", { type: "range", max: last, input, "aria-label": "step" });
       this.back = this.button("◂ back", () => this.go(this.step - 1));
       this.next = this.button("next step ▸", () => this.go(this.step + 1));
-      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
       const walk = () => {
-        this.go(still ? last : (this.step + 1) % (last + 1), this.matches(":focus-within"));
+        this.go(this.still ? last : (this.step + 1) % (last + 1), this.matches(":focus-within"));
         return this.step < last;
       };
       const lines = () => this.step && this.steps[this.step].length;
-      const pause = () => (still || this.step === last ? 0 : 1000 + 500 * lines());
+      const pause = () => (this.still || this.step === last ? 0 : 1000 + 500 * lines());
       this.place = this.make("span", { class: "muted", style: "min-width: 11rem" });
       const parts = [this.back, this.next, this.player(walk, pause), this.range, this.place];
       return this.make("div", { class: "controls" }, ...parts);
