@@ -62,6 +62,11 @@ class KeepPlace(SphinxPostTransform):
                     image[side] = f"{points * 96 / 72:.0f}"
 
 
+def read_first(app: Sphinx, *_: Any) -> list[str]:
+    """Read the first page anew: where no page is read, Sphinx copies no changed style sheet."""
+    return [app.config.root_doc]
+
+
 def clear(app: Sphinx, error: Exception | None) -> None:
     """Remove from the built book what no page loads."""
     if error is None and app.builder.format == "html":
@@ -74,6 +79,7 @@ def clear(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension."""
     app.add_post_transform(KeepPlace)
+    app.connect("env-get-outdated", read_first)
     app.connect("html-page-context", leave_out)
     app.connect("build-finished", clear)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
