@@ -18,7 +18,7 @@ NOTEBOOK = chapters/$(CHAPTER).ipynb
 # do then waits for a short one.
 SIDE_BY_SIDE := -m pytest -n logical
 
-.PHONY: help book pdf weight test lint check weekly oldest newest timing text chapter mutants benchmark speed digits data home pins clean python book-env test-env
+.PHONY: help book pdf weight test lint check weekly oldest newest timing text chapter mutants exercises benchmark speed digits data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -88,6 +88,9 @@ timing: test-env ## time the chapters, one by one, for the page chapters/status.
 
 mutants: test-env ## change every sign, factor, axis, ... one at a time; MODULES="losses fast"
 	@"$(RUN)" tests/mutants/run.py $(MODULES)
+
+exercises: test-env ## compute anew what the checks of the exercises compare with
+	@"$(RUN)" tools/exercises.py
 
 benchmark: test-env ## time the recurrent layer beside TensorFlow's
 	@"$(RUN)" benchmarks/recurrent.py

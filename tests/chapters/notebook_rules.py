@@ -23,6 +23,7 @@ TAGS = {
     *HIDING,
     *KINDS,
     "exercise",
+    "hint",
     "nbval-ignore-output",
     "nbval-skip",
     "timed",
@@ -40,6 +41,12 @@ IGNORING_COMMENT = re.compile(
 FOLDED = re.compile(
     r"<details>\s*<summary>Solution[^<]*</summary>\s*(?!</details>)\S.*</details>", re.DOTALL
 )
+HINTS = re.compile(
+    r"(<details>\s*<summary>(Hint|Another hint)</summary>\s*(?!</details>)\S.*?</details>\s*)+",
+    re.DOTALL,
+)
+STUB = re.compile(r"def (\w+)\([^)]*\):\n    pass  # your code\n")
+CHECK = re.compile(r"^exercises\.check\((\w+)\)$", re.MULTILINE)
 EXERCISE = re.compile(r"### Exercise (\d+) (★{1,3}) \S")
 
 
@@ -128,7 +135,7 @@ def shows_little_code(notebook):
     lines = sum(
         sum(bool(line.strip()) for line in cell.source.splitlines())
         for _, cell in cells(notebook, "code")
-        if not HIDING & set(cell.metadata.get("tags", []))
+        if not {*HIDING, "exercise"} & set(cell.metadata.get("tags", []))
     )
     if lines > MOST_LINES_IN_SIGHT:
         return [f"shows {lines} lines of code, expected at most {MOST_LINES_IN_SIGHT}: fold some"]
@@ -271,8 +278,32 @@ def has_exercises_with_solutions(notebook):
         if not any(has_tag(cell, "solution") for cell in notebook.cells[start:end]):
             broken.append(f"cell {start}: no cell below exercise {number} has the tag 'solution'")
     for n, cell in cells(notebook, "markdown"):
-        if has_tag(cell, "solution") != bool(FOLDED.fullmatch(cell.source.strip())):
-            broken.append(f"cell {n}: the tag 'solution' and <details> around it go together")
+        for tag, form in (("solution", FOLDED), ("hint", HINTS)):
+            if has_tag(cell, tag) != bool(form.fullmatch(cell.source.strip())):
+                broken.append(f"cell {n}: the tag '{tag}' and <details> around it go together")
+    return broken
+
+
+def checks_what_it_asks_to_write(notebook):
+    """Each stub is checked, in vain; hints follow, then a solution that passes the same check."""
+    broken = []
+    passed = {}
+    for n, cell in cells(notebook, "code"):
+        stubs, checks = STUB.findall(cell.source), CHECK.findall(cell.source)
+        said = "".join(output.get("text", "") for output in cell.outputs).splitlines()
+        if has_tag(cell, "exercise"):
+            if not stubs or stubs != checks:
+                broken.append(f"cell {n}: expected stubs and their checks, got {stubs}, {checks}")
+            if said != [f"{name}: nothing is returned yet." for name in checks]:
+                broken.append(f"cell {n}: expected the check to say that nothing is returned yet")
+            if not has_tag(notebook.cells[n + 1], "hint"):
+                broken.append(f"cell {n}: no cell with the tag 'hint' follows")
+            passed |= dict.fromkeys(stubs, False)
+        for name in checks:
+            if name not in passed:
+                broken.append(f"cell {n}: checks {name}, which no stub asks for")
+            passed[name] = f"{name}: right." in said
+    broken += [f"no solution of {name} passes its check" for name in passed if not passed[name]]
     return broken
 
 
@@ -296,6 +327,7 @@ RULES = [
     asserts_what_is_not_compared,
     says_what_each_cell_is,
     has_exercises_with_solutions,
+    checks_what_it_asks_to_write,
 ]
 
 

@@ -65,6 +65,22 @@ def notebook():
                 outputs=[stream("2\n")],
             ),
             *(cell for n in (3, 4, 5) for cell in (exercise(n, "★★★"), solution())),
+            new_code_cell(
+                "def double(x):\n    pass  # your code\n\n\nexercises.check(double)",
+                execution_count=5,
+                metadata={"tags": ["exercise"]},
+                outputs=[stream("double: nothing is returned yet.\n")],
+            ),
+            new_markdown_cell(
+                "<details>\n<summary>Hint</summary>\n\nAdd.\n\n</details>",
+                metadata={"tags": ["hint"]},
+            ),
+            new_code_cell(
+                "def double(x):\n    return x + x\n\n\nexercises.check(double)",
+                execution_count=6,
+                metadata=notebooks.fold({"tags": ["solution"]}),
+                outputs=[stream("double: right.\n")],
+            ),
             new_markdown_cell("## Further reading\n\nhttps://example.org/home/page"),
         ],
     )
@@ -72,6 +88,7 @@ def notebook():
 
 TITLE, SETUP, PART, PRINT, FIGURE = 0, 1, 2, 3, 4
 EXERCISE_1, SOLUTION_1, EXERCISE_2, SOLUTION_2 = 6, 7, 8, 9
+STUB, HINT, CHECKED = 16, 17, 18
 
 
 def test_a_good_notebook_keeps_every_rule(notebook):
@@ -98,17 +115,17 @@ def cell_without_source(nb):
     del nb.cells[PRINT]["source"]
 
 
-@breaks("is_executed_in_order", r"expected the execution counts 1 to 4, got \[1, 3, 2, 4\]")
+@breaks("is_executed_in_order", r"expected the execution counts 1 to 6, got \[1, 3, 2, 4, 5, 6\]")
 def executed_out_of_order(nb):
     nb.cells[PRINT].execution_count, nb.cells[FIGURE].execution_count = 3, 2
 
 
-@breaks("is_executed_in_order", r"got \[1, 2, None, 4\]")
+@breaks("is_executed_in_order", r"got \[1, 2, None, 4, 5, 6\]")
 def not_executed(nb):
     nb.cells[FIGURE].execution_count = None
 
 
-@breaks("is_executed_in_order", r"got \[2, 3, 4, 5\]")
+@breaks("is_executed_in_order", r"got \[2, 3, 4, 5, 6, 7\]")
 def executed_twice(nb):
     for _, cell in notebook_rules.cells(nb, "code"):
         cell.execution_count += 1
@@ -297,7 +314,7 @@ def figure_in_the_open(nb):
 
 @breaks("has_exercises_with_solutions", r"expected 5 to 8 .* headings in \[6, 8, 10, 12\]")
 def too_few_exercises(nb):
-    del nb.cells[-3:-1]
+    del nb.cells[STUB - 2 : -1]
 
 
 @breaks("has_exercises_with_solutions", "expected 5 to 8 cells")
@@ -358,6 +375,49 @@ def test_rule_notices(notebook, change, rule, message):
     assert any(re.search(message, sentence) for sentence in broken), broken
 
 
+RULE = "checks_what_it_asks_to_write"
+
+
+@breaks(RULE, r"cell 16: expected stubs and their checks, got \['double'\], \[\]")
+def stub_without_a_check(nb):
+    nb.cells[STUB].source = nb.cells[STUB].source.replace("exercises.check(double)", "")
+
+
+@breaks(RULE, r"cell 16: expected stubs and their checks, got \[\], \['double'\]")
+def stub_that_gives_the_answer(nb):
+    nb.cells[STUB].source = nb.cells[CHECKED].source
+
+
+@breaks(RULE, "cell 16: expected the check to say that nothing is returned yet")
+def stub_that_was_filled_in(nb):
+    nb.cells[STUB].outputs = nb.cells[CHECKED].outputs
+
+
+@breaks(RULE, "cell 16: no cell with the tag 'hint' follows")
+def stub_without_a_hint(nb):
+    nb.cells[HINT] = solution()
+
+
+@breaks("has_exercises_with_solutions", "cell 17: the tag 'hint' and <details>")
+def hint_in_the_open(nb):
+    nb.cells[HINT].source = "Add."
+
+
+@breaks(RULE, "no solution of double passes its check")
+def solution_that_fails_its_check(nb):
+    nb.cells[CHECKED].outputs = [stream("double: the sign is turned.\n")]
+
+
+@breaks(RULE, "no solution of double passes its check")
+def solution_that_is_not_checked(nb):
+    nb.cells[CHECKED].source = nb.cells[CHECKED].source.replace("exercises.check(double)", "")
+
+
+@breaks(RULE, "cell 18: checks triple, which no stub asks for")
+def check_of_another_function(nb):
+    nb.cells[CHECKED].source += "\nexercises.check(triple)"
+
+
 def test_every_rule_is_broken_by_something():
     assert {param.values[1] for param in BREAKS} == {rule.__name__ for rule in notebook_rules.RULES}
 
@@ -375,4 +435,4 @@ def test_ignored_cells_are_counted(notebook, source, tags):
     assert notebook_rules.ignored_share({"good": notebook}) == (0, [])
     notebook.cells[PRINT].source = source
     notebook.cells[PRINT].metadata = {"tags": tags}
-    assert notebook_rules.ignored_share({"book": notebook}) == (0.25, ["book cell 3"])
+    assert notebook_rules.ignored_share({"book": notebook}) == (1 / 6, ["book cell 3"])
