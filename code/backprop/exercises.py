@@ -20,6 +20,7 @@ FILE = DATA / "exercises.json"
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 
 Cases = list[list[np.ndarray]]
+Pairs = list[tuple[np.ndarray, np.ndarray]]
 
 
 def check(answer: Callable[..., Any]) -> None:
@@ -80,8 +81,11 @@ def diagnose(got: Iterable[Any], right: Iterable[Any], mistakes: Mapping[str, An
     for a, b in zip(ours, theirs, strict=True):
         if len(a) != len(b):
             return f"it returns {_count(len(a))} instead of {_count(len(b))}."
-    pairs = [(a, b) for case in zip(ours, theirs, strict=True) for a, b in zip(*case, strict=True)]
-    return _from_outside(pairs)
+    places = [
+        [(a[k], b[k]) for a, b in zip(ours, theirs, strict=True) if k < len(b)]
+        for k in range(max(map(len, theirs)))
+    ]
+    return _at_places(places)
 
 
 def arrays(results: Iterable[Any]) -> Cases:
@@ -112,7 +116,18 @@ def _count(number: int) -> str:
     return "one array" if number == 1 else f"{number} arrays"
 
 
-def _from_outside(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
+def _at_places(places: list[Pairs]) -> str:
+    """Say which arrays are wrong, if others are right, and what can be seen of them."""
+    wrong = [k for k, pairs in enumerate(places) if any(a.shape != b.shape for a, b in pairs)][:1]
+    wrong = wrong or [k for k, pairs in enumerate(places) if not all(_is_close(*p) for p in pairs)]
+    seen = _from_outside([pair for k in wrong for pair in places[k]])
+    if len(wrong) == len(places):
+        return seen
+    numbers = " and ".join(str(k + 1) for k in wrong)
+    return f"array{'s' * (len(wrong) > 1)} {numbers} of {len(places)}: {seen}"
+
+
+def _from_outside(pairs: Pairs) -> str:
     """Say what can be seen without knowing the exercise."""
     for a, b in pairs:
         if a.shape != b.shape:
@@ -133,7 +148,7 @@ def _from_outside(pairs: list[tuple[np.ndarray, np.ndarray]]) -> str:
     return f"{len(wrong)} of {a.size} numbers are wrong, the first at {wrong[0].tolist()}."
 
 
-def _common_factor(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float | None:
+def _common_factor(pairs: Pairs) -> float | None:
     """Return the factor between two sides if it is one for all their numbers."""
     a, b = (np.concatenate([side.ravel() for side in sides]) for sides in zip(*pairs, strict=True))
     if a.size < 2 or not (b @ b > 0 and np.isfinite(a).all()):

@@ -393,6 +393,17 @@ def stub_that_was_filled_in(nb):
     nb.cells[STUB].outputs = nb.cells[CHECKED].outputs
 
 
+@breaks(RULE, "cell 16: expected the check to say that nothing is returned yet")
+def stub_of_a_test_that_is_right(nb):
+    ask_for_a_test(nb, "right.")
+
+
+@breaks(RULE, "cell 16: expected the check to say that nothing is returned yet")
+def stub_of_a_test_of_which_nothing_is_said(nb):
+    ask_for_a_test(nb, "it lets everything through.")
+    nb.cells[STUB].outputs = []
+
+
 @breaks(RULE, "cell 16: no cell with the tag 'hint' follows")
 def stub_without_a_hint(nb):
     nb.cells[HINT] = solution()
@@ -416,6 +427,18 @@ def solution_that_is_not_checked(nb):
 @breaks(RULE, "cell 18: checks triple, which no stub asks for")
 def check_of_another_function(nb):
     nb.cells[CHECKED].source += "\nexercises.check(triple)"
+
+
+def ask_for_a_test(nb, verdict):
+    for n in (STUB, CHECKED):
+        nb.cells[n].source = nb.cells[n].source.replace("double", "test_double")
+    nb.cells[STUB].outputs = [stream(f"test_double: {verdict}\n")]
+    nb.cells[CHECKED].outputs = [stream("test_double: right.\n")]
+
+
+def test_a_stub_of_a_test_is_told_something_else(notebook):
+    ask_for_a_test(notebook, "it lets everything through.")
+    assert notebook_rules.checks_what_it_asks_to_write(notebook) == []
 
 
 def test_every_rule_is_broken_by_something():

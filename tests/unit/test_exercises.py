@@ -62,7 +62,11 @@ def test_a_right_answer_passes(capsys, name):
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_stub_is_told_so(capsys, name):
-    assert said(capsys, name, lambda *_, **__: None) == "nothing is returned yet."
+    verdict = said(capsys, name, lambda *_, **__: None)
+    if name.startswith("test_"):
+        assert verdict != "right."
+    else:
+        assert verdict == "nothing is returned yet."
 
 
 @pytest.mark.parametrize(("name", "hint", "wrong"), MISTAKES)
@@ -76,8 +80,51 @@ def test_an_answer_that_stops_is_told_why(capsys):
     )
 
 
+def right(): ...
+
+
+def wrong(): ...
+
+
+def worse(): ...
+
+
+@pytest.mark.parametrize(
+    ("stopped", "through"),
+    [
+        ([right], [0, 0, 0]),
+        ([right, wrong, worse], [0, 0, 0]),
+        ([], [1, 1, 1]),
+        ([wrong], [1, 0, 1]),
+        ([worse], [1, 1, 0]),
+        ([wrong, worse], [1, 0, 0]),
+    ],
+)
+def test_what_a_test_lets_through(stopped, through):
+    def test(code):
+        assert code not in stopped
+
+    assert questions._let_through(test, right, [wrong, worse]).tolist() == through
+
+
+def test_of_several_mistakes_that_come_through_the_first_counts():
+    def test(code):
+        assert code is not wrong
+
+    assert questions._let_through(test, right, [wrong, worse, worse]).tolist() == [1, 0, 1, 0]
+
+
+def test_another_error_of_a_test_is_its_own_with_the_right_code_and_a_stop_with_wrong_code():
+    def test(code):
+        return {right: None}[code]
+
+    assert questions._let_through(test, right, [wrong, worse]).tolist() == [1, 0, 0]
+    with pytest.raises(KeyError):
+        questions._let_through(test, wrong, [])
+
+
 def test_a_name_that_no_exercise_asks_for():
-    with pytest.raises(ValueError, match=r"^no exercise asks for test_\w+; there are best_shift, "):
+    with pytest.raises(ValueError, match=r"^no exercise asks for test_\w+; .*best_shift, "):
         exercises.check(test_a_name_that_no_exercise_asks_for)
 
 
@@ -110,6 +157,24 @@ PLACE = A + np.array([[0, 0, 0], [0, 1, 0]])
         ([3 * A, 2 * SQUARE], [A, SQUARE], "the shape is right, the numbers are not."),
         ([A, 3.0], [A, 2.0], "the shape is right, the numbers are not."),
         ([A, PLACE], [A, A], "1 of 6 numbers are wrong, the first at [1, 1]."),
+        ([(A, -A)], [(A, A)], "array 2 of 2: the sign is turned."),
+        (
+            [(A, A), (2 * A, A)],
+            [(A, A), (A, A)],
+            "array 1 of 2: the shape is right, the numbers are not.",
+        ),
+        (
+            [(2 * A, A, 2 * A)],
+            [(A, A, A)],
+            "arrays 1 and 3 of 3: every number is 2 times what it should be.",
+        ),
+        (
+            [(A, A.T), A],
+            [(A, A), A],
+            "array 2 of 2: the shape is (3, 2), where (2, 3) is asked for.",
+        ),
+        ([(-A, A.T)], [(A, A)], "array 2 of 2: the shape is (3, 2), where (2, 3) is asked for."),
+        ([(A.T, A.T)], [(A, A)], "array 1 of 2: the shape is (3, 2), where (2, 3) is asked for."),
         ([0 * A], [A], "the shape is right, the numbers are not."),
         ([A], [0 * A], "the shape is right, the numbers are not."),
     ],
