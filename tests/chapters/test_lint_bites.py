@@ -393,6 +393,28 @@ def stub_that_was_filled_in(nb):
     nb.cells[STUB].outputs = nb.cells[CHECKED].outputs
 
 
+@breaks(RULE, "cell 16: expected the check to say that nothing is returned yet")
+def stub_whose_check_says_nothing(nb):
+    nb.cells[STUB].outputs = []
+
+
+def ask_for_a_test(nb, verdict):
+    for cell in (nb.cells[STUB], nb.cells[CHECKED]):
+        cell.source = cell.source.replace("double", "test_double")
+    nb.cells[STUB].outputs = [stream(f"test_double: {verdict}\n")]
+    nb.cells[CHECKED].outputs = [stream("test_double: right.\n")]
+
+
+@breaks(RULE, "cell 16: expected the check to say that nothing is returned yet")
+def stub_of_a_test_that_was_filled_in(nb):
+    ask_for_a_test(nb, "right.")
+
+
+def test_a_stub_of_a_test_may_be_told_anything_but_right(notebook):
+    ask_for_a_test(notebook, "it lets every mistake through.")
+    assert notebook_rules.checks_what_it_asks_to_write(notebook) == []
+
+
 @breaks(RULE, "cell 16: no cell with the tag 'hint' follows")
 def stub_without_a_hint(nb):
     nb.cells[HINT] = solution()
