@@ -4,11 +4,16 @@ A question bears the name of the function that its exercise asks for. It yields 
 returns, case by case: a number, an array, or a tuple of them. Arguments are small, random, and of
 lengths that differ, so that a transposed matrix or a sum over the wrong axis shows. Where the
 exercise asks for a test, the question tells what the test lets through: right code, and wrong code.
+lengths that differ, so that a transposed matrix or a sum over the wrong axis shows.
+
+If an exercise asks for a test, its question yields what the test lets through.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -45,6 +50,27 @@ def _passes(test: Answer, code: Answer) -> bool:
     try:
         test(code)
     except Exception:
+def _verdicts(test: Answer, right: Answer, *wrong: Answer) -> np.ndarray:
+    """Return 1 for each function that a test lets through and 0 for the others, `right` first.
+
+    One thing at a time: of a test that rejects `right` nothing else is told, and of the wrong
+    functions only the first that gets through, or that all do.
+    """
+    verdicts = np.zeros(1 + len(wrong))
+    with np.errstate(all="ignore"):
+        if not _passes(test, right, AssertionError):
+            return verdicts
+        through = [_passes(test, function, Exception) for function in wrong]
+    verdicts[0] = 1
+    if any(through):
+        verdicts[slice(1, None) if all(through) else 1 + through.index(True)] = 1
+    return verdicts
+
+
+def _passes(test: Answer, function: Answer, alarm: type[Exception]) -> bool:
+    try:
+        test(function)
+    except alarm:
         return False
     return True
 
@@ -168,7 +194,120 @@ def cross_entropy_gradients(answer: Answer) -> Iterator[Any]:
 # Automatic differentiation
 
 
+def _three_layers(mistake: str = "") -> Answer:
+    """Return the page's gradient of three layers by hand, right or with a mistake."""
+
+    def gradient(parameters: Any, X: Any, T: Any) -> list[Any]:
+        W1, b1, W2, b2, W3, b3 = parameters
+        A1 = np.tanh(X @ W1 + b1)
+        A2 = np.tanh(A1 @ W2 + b2)
+        delta_3 = (activations.softmax(A2 @ W3 + b3) - T) / (1 if mistake == "sum" else len(X))
+        delta_2 = (delta_3 @ W3.T) * (1 - A2**2)
+        delta_1 = delta_2 @ (W2 if mistake == "not transposed" else W2.T)
+        delta_1 = delta_1 * (1 if mistake == "no slope" else 1 - A1**2)
+        pairs = [(X, delta_1), (A1, delta_2), (A2, delta_3)]
+        slopes = [g for A, delta in pairs for g in (A.T @ delta, delta.sum(axis=0))]
+        slopes[1][0] *= 1.01 if mistake == "one entry" else 1
+        return slopes
+
+    return gradient
+
+
+def test_three_layers(answer: Answer) -> Iterator[Any]:
+    """Exercise 4: against the right gradient and four wrong ones."""
+    mistakes = ("", "sum", "no slope", "not transposed", "one entry")
+    yield _verdicts(answer, *map(_three_layers, mistakes))
+
+
+def arctan_slope(answer: Answer) -> Iterator[Any]:
+    """Exercise 5: on both sides of zero, and for one number."""
+    for a in (2 * _normal(0, 3, 4), -0.5):
+        yield answer(np.arctan(a), a)
+
+
+def maximum_slopes(answer: Answer) -> Iterator[Any]:
+    """Exercise 5: for arrays, beside a number, and at a tie, where only the sum counts."""
+    a, b = _normal(0, 3, 4), _normal(1, 3, 4)
+    yield answer(np.maximum(a, b), a, b)
+    yield answer(np.maximum(a, 0.25), a, 0.25)
+    tied = answer(a, a, a.copy())
+    yield tied if tied is None else sum(np.asarray(slope, float) for slope in tied)
+
+
+def pull_taken(answer: Answer) -> Iterator[Any]:
+    """Exercise 6: for rows, a column, and entries that are taken one by one, some of them twice."""
+    keys: list[Any] = [[0, 2, 0], np.s_[:, 1], ([1, 3, 1, 0], [2, 0, 2, 2])]
+    for seed, key in enumerate(keys):
+        a = _normal(seed, 4, 3)
+        yield answer(a, key, _normal(9, *a[key].shape))
+
+
+def hessian_times(answer: Answer) -> Iterator[Any]:
+    """Exercise 8: for the slopes of a parabola, and of a bent valley on a very steep slope."""
+    A = _normal(0, 4, 4)
+    for seed, bend in ((1, 0.0), (3, 1.0)):
+        w, v = _normal(seed, 4), _normal(seed + 1, 4)
+        yield answer(lambda at, b=bend: (A + A.T) @ at + b * (np.exp(at) + 1e30), w, v)
+
+
 # Optimizers
+
+
+def gradients_with_bias(answer: Answer) -> Iterator[Any]:
+    """Exercise 2: for batches of five and of three."""
+    for N in (5, 3):
+        arrays = [_normal(N + i, *s) for i, s in enumerate([(2, 3), (3, 1), (1,), (N, 2), (N, 1)])]
+        yield answer(*arrays)
+
+
+def stable_below(answer: Answer) -> Iterator[Any]:
+    """Exercise 4: for valleys of three curvatures."""
+    yield from (answer(*case) for case in ((2.0, 0.5), (0.25, 0.9), (20.0, 0.25)))
+
+
+def lion(answer: Answer) -> Iterator[Any]:
+    """Exercise 6: for twelve updates by default, and with other betas."""
+    slopes = _normal(0, 12, 4)
+    yield _path(answer, slopes, {})
+    yield _path(answer, slopes, {"beta_1": 0.4, "beta_2": 0.2})
+
+
+def _path(rule: Answer, slopes: Iterable[Any], betas: dict[str, float]) -> Any:
+    w, memory, path = np.zeros(4), defaultdict[str, Any](float), []
+    for g in slopes:
+        if (w := rule(w, g, memory, 0.125, **betas)) is None:
+            return None
+        path.append(np.copy(w))
+    return np.array(path)
+
+
+def _adam(mistake: str = "") -> Answer:
+    """Return the page's rule, right or with a mistake."""
+
+    def adam(
+        w: Any, g: Any, s: Any, rate: float,
+        beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
+    ) -> Any:  # fmt: skip
+        if mistake == "swapped":
+            beta_1, beta_2 = beta_2, beta_1
+        s["t"] = 1 if mistake == "frozen" else s["t"] + 1
+        s["m"] += (1 - beta_1) * (g - s["m"])
+        s["s"] += (1 - beta_2) * (g * g - s["s"])
+        correction = 1 - beta_2 ** s["t"]
+        mean, size = s["m"] / (1 - beta_1 ** s["t"]), s["s"] / correction
+        if mistake != "no root":
+            size = np.sqrt(size)
+        if mistake == "outside":
+            return w - rate * mean / size + epsilon
+        return w - rate * mean / (size + epsilon / np.sqrt(correction))  # before it, as in Keras
+
+    return adam
+
+
+def test_adam(answer: Answer) -> Iterator[Any]:
+    """Exercise 7: against the right rule and four wrong ones."""
+    mistakes = ("", "outside", "frozen", "swapped", "no root")
+    yield _verdicts(answer, *map(_adam, mistakes))
 
 
 # Backpropagation through time
