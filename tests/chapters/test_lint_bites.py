@@ -393,6 +393,29 @@ def stub_that_was_filled_in(nb):
     nb.cells[STUB].outputs = nb.cells[CHECKED].outputs
 
 
+def as_a_test(nb, verdict):
+    """Let the stub ask for a test, of which the check says `verdict`."""
+    for cell in nb.cells[STUB : CHECKED + 1]:
+        cell.source = cell.source.replace("double", "test_double")
+    nb.cells[STUB].outputs = [stream(f"test_double: {verdict}\n")]
+    nb.cells[CHECKED].outputs = [stream("test_double: right.\n")]
+
+
+def test_a_stub_of_a_test_is_told_what_it_lets_through(notebook):
+    as_a_test(notebook, "it lets every mistake through.")
+    assert notebook_rules.checks_what_it_asks_to_write(notebook) == []
+
+
+@breaks(RULE, "cell 16: expected the check to say that nothing is returned yet")
+def stub_of_a_test_that_was_filled_in(nb):
+    as_a_test(nb, "right.")
+
+
+@breaks(RULE, "cell 16: expected the check to say that nothing is returned yet")
+def check_of_a_stub_that_says_more(nb):
+    nb.cells[STUB].outputs.append(stream("and more\n"))
+
+
 @breaks(RULE, "cell 16: no cell with the tag 'hint' follows")
 def stub_without_a_hint(nb):
     nb.cells[HINT] = solution()
