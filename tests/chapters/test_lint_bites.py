@@ -378,6 +378,18 @@ def test_rule_notices(notebook, change, rule, message):
 RULE = "checks_what_it_asks_to_write"
 
 
+def ask_for_a_test(nb, verdict):
+    for n in (STUB, CHECKED):
+        nb.cells[n].source = nb.cells[n].source.replace("double", "test_double")
+    nb.cells[STUB].outputs = [stream(verdict)]
+    nb.cells[CHECKED].outputs = [stream("test_double: right.\n")]
+
+
+def test_a_stub_of_a_test_keeps_the_rules(notebook):
+    ask_for_a_test(notebook, "test_double: it lets every mistake through.\n")
+    assert notebook_rules.checks_what_it_asks_to_write(notebook) == []
+
+
 @breaks(RULE, r"cell 16: expected stubs and their checks, got \['double'\], \[\]")
 def stub_without_a_check(nb):
     nb.cells[STUB].source = nb.cells[STUB].source.replace("exercises.check(double)", "")
@@ -391,6 +403,16 @@ def stub_that_gives_the_answer(nb):
 @breaks(RULE, "cell 16: expected the check to say that nothing is returned yet")
 def stub_that_was_filled_in(nb):
     nb.cells[STUB].outputs = nb.cells[CHECKED].outputs
+
+
+@breaks(RULE, "cell 16: expected the check to say that nothing is returned yet")
+def stub_of_a_test_that_was_filled_in(nb):
+    ask_for_a_test(nb, "test_double: right.\n")
+
+
+@breaks(RULE, "cell 16: expected the check to say that nothing is returned yet")
+def stub_of_a_test_that_is_not_judged(nb):
+    ask_for_a_test(nb, "")
 
 
 @breaks(RULE, "cell 16: no cell with the tag 'hint' follows")

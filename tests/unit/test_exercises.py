@@ -62,7 +62,11 @@ def test_a_right_answer_passes(capsys, name):
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_stub_is_told_so(capsys, name):
-    assert said(capsys, name, lambda *_, **__: None) == "nothing is returned yet."
+    verdict = said(capsys, name, lambda *_, **__: None)
+    if name.startswith("test_"):  # a test that asserts nothing
+        assert verdict == "it lets every mistake through."
+    else:
+        assert verdict == "nothing is returned yet."
 
 
 @pytest.mark.parametrize(("name", "hint", "wrong"), MISTAKES)
@@ -77,7 +81,7 @@ def test_an_answer_that_stops_is_told_why(capsys):
 
 
 def test_a_name_that_no_exercise_asks_for():
-    with pytest.raises(ValueError, match=r"^no exercise asks for test_\w+; there are best_shift, "):
+    with pytest.raises(ValueError, match=r"^no exercise asks for test_\w+; there are .*log_cosh\b"):
         exercises.check(test_a_name_that_no_exercise_asks_for)
 
 
