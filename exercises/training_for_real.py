@@ -1,7 +1,5 @@
 """Answers to the exercises of chapter 8: the right ones, and mistakes with the hints they get."""
 
-from itertools import combinations
-
 import numpy as np
 
 from backprop.gradcheck import numerical_gradients, relative_error
@@ -47,9 +45,7 @@ def letting_through(missed):
 
     if len(missed) == len(LOOK_AT):
         return "it lets every mistake through.", test
-    number, slips = ("one", "two", "three")[len(missed) - 1], "slip" + "s" * (len(missed) == 1)
-    look = ", and ".join(LOOK_AT[n] for n in missed)
-    return f"{number} of four mistakes {slips} through: look, too, at {look}.", test
+    return f"one mistake slips through: look, too, at {LOOK_AT[missed[0]]}.", test
 
 
 def rejecting(backward):
@@ -130,11 +126,7 @@ MISTAKES = {
     },
     test_mask_backward: {
         "it rejects the right gradient.": rejecting,
-        **dict(
-            letting_through(missed)
-            for count in range(1, 5)
-            for missed in combinations(range(4), count)
-        ),
+        **dict(letting_through(missed) for missed in ([0], [1], [2], [3], range(4))),
     },
     row_weights: {
         "old pixels belong in the rows, new ones in the columns.": (

@@ -4,24 +4,18 @@ A question bears the name of the function that its exercise asks for. It yields 
 returns, case by case: a number, an array, or a tuple of them. Arguments are small, random, and of
 lengths that differ, so that a transposed matrix or a sum over the wrong axis shows. Where the
 exercise asks for a test, the question tells what the test lets through: right code, and wrong code.
-lengths that differ, so that a transposed matrix or a sum over the wrong axis shows.
-
-If an exercise asks for a test, its question yields what the test lets through.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from backprop import activations
-from backprop import autodiff, recurrent
+from backprop import activations, autodiff, recurrent
 
 Answer = Callable[..., Any]
 
@@ -30,8 +24,24 @@ def _normal(seed: int, *shape: int) -> Any:
     return np.random.default_rng(seed).normal(0, 1, shape)
 
 
+def _uniform(seed: int, *shape: int) -> Any:
+    return np.random.default_rng(seed).uniform(0, 1, shape)
+
+
 def _one_hot(*labels: int) -> Any:
     return np.eye(3)[list(labels)]
+
+
+def _parts(result: Any) -> list[Any]:
+    """Return the matrices in a nested result, one after the other; a stack is nested, too."""
+    if isinstance(result, tuple | list) or np.ndim(result) > 2:
+        return [matrix for part in result for matrix in _parts(part)]
+    return [result]
+
+
+def _as_array(result: Any) -> Any:
+    """Return a list of numbers or arrays as one array, and nothing as nothing."""
+    return None if result is None else np.asarray(result)
 
 
 def _let_through(test: Answer, right: Answer, wrong: Sequence[Answer]) -> Any:
@@ -53,73 +63,8 @@ def _passes(test: Answer, code: Answer) -> bool:
     try:
         test(code)
     except Exception:
-def _verdicts(test: Answer, right: Answer, *wrong: Answer) -> np.ndarray:
-    """Return 1 for each function that a test lets through and 0 for the others, `right` first.
-
-    One thing at a time: of a test that rejects `right` nothing else is told, and of the wrong
-    functions only the first that gets through, or that all do.
-    """
-    verdicts = np.zeros(1 + len(wrong))
-    with np.errstate(all="ignore"):
-        if not _passes(test, right, AssertionError):
-            return verdicts
-        through = [_passes(test, function, Exception) for function in wrong]
-    verdicts[0] = 1
-    if any(through):
-        verdicts[slice(1, None) if all(through) else 1 + through.index(True)] = 1
-    return verdicts
-
-
-def _passes(test: Answer, function: Answer, alarm: type[Exception]) -> bool:
-    try:
-        test(function)
-    except alarm:
         return False
     return True
-def _uniform(seed: int, *shape: int) -> Any:
-    return np.random.default_rng(seed).uniform(0, 1, shape)
-
-
-def _parts(result: Any) -> list[Any]:
-    """Return the matrices in a nested result, one after the other; a stack is nested, too."""
-    if isinstance(result, tuple | list) or np.ndim(result) > 2:
-        return [matrix for part in result for matrix in _parts(part)]
-    return [result]
-
-
-def _passed(test: Answer, right: Answer, wrong: list[Answer]) -> Any:
-    """Tell, by 1 or 0, which functions pass a test: the right one, then each of the wrong ones.
-
-    A hint is about one thing. So where the right one fails, all count as failed, and of several
-    wrong ones that pass only the first counts, unless all of them pass.
-def _as_array(result: Any) -> Any:
-    """Return a list of numbers or arrays as one array, and nothing as nothing."""
-    return None if result is None else np.asarray(result)
-
-
-def _passed(test: Answer, right: Answer, *wrong: Answer) -> Any:
-    """Tell by ones which functions a test lets through: the right one, then the wrong ones.
-
-    If it rejects the right one, nothing else counts. Only an assertion rejects; any other error of
-    the test is shown to whoever wrote it.
-    """
-
-    def passes(function: Answer) -> bool:
-        try:
-            test(function)
-        except AssertionError:
-            return False
-        return True
-
-    if not passes(right):
-        return np.zeros(1 + len(wrong))
-    caught = [not passes(function) for function in wrong]
-    if not any(caught):
-        return np.ones(1 + len(wrong))
-    missed = np.arange(len(wrong)) == (caught.index(False) if False in caught else -1)
-    return np.concatenate([[1.0], missed])
-    accepted = passes(right)
-    return np.array([accepted, *(accepted and passes(function) for function in wrong)], float)
 
 
 # Introduction
@@ -263,7 +208,8 @@ def _three_layers(mistake: str = "") -> Answer:
 def test_three_layers(answer: Answer) -> Iterator[Any]:
     """Exercise 4: against the right gradient and four wrong ones."""
     mistakes = ("", "sum", "no slope", "not transposed", "one entry")
-    yield _verdicts(answer, *map(_three_layers, mistakes))
+    right, *wrong = map(_three_layers, mistakes)
+    yield _let_through(answer, right, wrong)
 
 
 def arctan_slope(answer: Answer) -> Iterator[Any]:
@@ -354,7 +300,9 @@ def _adam(mistake: str = "") -> Answer:
 def test_adam(answer: Answer) -> Iterator[Any]:
     """Exercise 7: against the right rule and four wrong ones."""
     mistakes = ("", "outside", "frozen", "swapped", "no root")
-    yield _verdicts(answer, *map(_adam, mistakes))
+    right, *wrong = map(_adam, mistakes)
+    with np.errstate(all="ignore"):
+        yield _let_through(answer, right, wrong)
 
 
 # Backpropagation through time
@@ -402,7 +350,7 @@ def _walk_back(mistake: str, Wx: Any, Wh: Any, X: Any, h: Any, d_outputs: Any) -
 def test_through_time(answer: Answer) -> Iterator[Any]:
     """Exercise 7: for the right walk back, and for four with a mistake."""
     mistakes = ["nothing carried", "not transposed", "last loss only", "first step left out"]
-    yield _passed(
+    yield _let_through(
         answer, partial(_walk_back, ""), [partial(_walk_back, mistake) for mistake in mistakes]
     )
 
@@ -482,14 +430,13 @@ def test_mask_backward(answer: Answer) -> Iterator[Any]:
     def share_kept(mask: Any, slope: Any) -> Any:
         return slope * mask * np.size(mask) / max(np.sum(mask), 1)
 
-    yield _passed(
-        answer,
-        lambda mask, slope: slope * mask * 2,
+    wrong = [
         lambda mask, slope: slope * mask,
         lambda mask, slope: slope * 2,
         lambda mask, slope: slope * np.roll(mask, 1) * 2,
         share_kept,
-    )
+    ]
+    yield _let_through(answer, lambda mask, slope: slope * mask * 2, wrong)
 
 
 def row_weights(answer: Answer) -> Iterator[Any]:
