@@ -18,7 +18,7 @@ NOTEBOOK = chapters/$(CHAPTER).ipynb
 # do then waits for a short one.
 SIDE_BY_SIDE := -m pytest -n logical
 
-.PHONY: help book pdf weight test lint check weekly oldest newest timing text chapter mutants exercises benchmark speed digits data home pins clean python book-env test-env
+.PHONY: help book pdf weight test lint check weekly oldest newest timing text chapter mutants exercises release grade benchmark speed digits data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -55,7 +55,7 @@ pdf: test-env ## print the book into _build/pdf/backpropagation.pdf
 
 test: test-env ## run the tests: package, chapters, book, known bugs; minutes
 	@echo "Running the tests, a line for each file; \`make weekly\` runs those that wait for clocks ..."
-	@"$(RUN)" $(SIDE_BY_SIDE) chapters tests/book tests/unit tests/plugins tests/chapters tests/tools tests/mutants
+	@"$(RUN)" $(SIDE_BY_SIDE) chapters tests/book tests/unit tests/plugins tests/chapters tests/teaching tests/tools tests/mutants
 
 lint: test-env ## lint, format and types
 	@"$(RUN)" -m ruff check .
@@ -88,6 +88,15 @@ timing: test-env ## time the chapters, one by one, for the page chapters/status.
 
 mutants: test-env ## change every sign, factor, axis, ... one at a time; MODULES="losses fast"
 	@"$(RUN)" tests/mutants/run.py $(MODULES)
+
+# Your course's folder: what was released, handed in and marked. It is not part of this repository.
+COURSE := course
+release: test-env ## ASSIGNMENT=losses SEED=7: a problem set for students in COURSE=course
+	@"$(RUN)" tools/assignments.py $(ASSIGNMENT) --seed "$(SEED)" --course "$(COURSE)"
+
+grade: test-env ## ASSIGNMENT=losses SUBMISSIONS=folder: marks and feedback in COURSE=course
+	@"$(RUN)" tools/grading.py "$(ASSIGNMENT)" "$(SUBMISSIONS)" --course "$(COURSE)" \
+	    $(if $(DEADLINE),--deadline "$(DEADLINE)")
 
 exercises: test-env ## compute anew what the checks of the exercises compare with
 	@"$(RUN)" tools/exercises.py
