@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop import exercises, questions
+from backprop import _questions, exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 Mistakes = dict[Callable[..., Any], dict[str, Callable[..., Any]]]
@@ -31,7 +31,7 @@ def answers() -> Mistakes:
 def numbers(answer: Callable[..., Any], name: str) -> list[list[Any]]:
     """Return what an answer returns to its question, for JSON: twelve digits are enough."""
     with np.errstate(all="ignore"):
-        cases = exercises.arrays(getattr(questions, name)(answer))
+        cases = exercises.arrays(getattr(_questions, name)(answer))
     return [[_rounded(array.tolist()) for array in case] for case in cases]
 
 

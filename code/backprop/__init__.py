@@ -16,7 +16,7 @@ Checks of a gradient:
 
 - `gradcheck`: finite differences, the complex step, tables that say where a mistake sits
 - `tensorflow_twin`: the same by TensorFlow's tape
-- `exercises`, `questions`: what is wrong with an answer to an exercise, and what it was asked
+- `exercises`: what is wrong with an answer to an exercise
 
 Training:
 

@@ -1,6 +1,6 @@
 """Checks for the exercises: they name a mistake and keep the answer to themselves.
 
-`check` asks your function what `questions` asks it, and compares what comes back with stored
+`check` asks your function what `_questions` asks it, and compares what comes back with stored
 numbers: those of a right answer, and those of the mistakes that people make.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop import questions
+from backprop import _questions
 from backprop.datasets import DATA, restore_hint
 
 FILE = DATA / "exercises.json"
@@ -41,7 +41,7 @@ def check(answer: Callable[..., Any]) -> None:
         raise ValueError(f"no exercise asks for {name}; there are {', '.join(_stored())}")
     right, mistakes = _stored()[name]["right"], _stored()[name]["mistakes"]
     try:
-        got = list(getattr(questions, name)(answer))
+        got = list(getattr(_questions, name)(answer))
     except Exception as error:
         print(f"{name}: it stops, with {type(error).__name__}: {error}")
     else:

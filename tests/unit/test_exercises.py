@@ -7,12 +7,12 @@ import exercises as answers_tool
 import numpy as np
 import pytest
 
-from backprop import exercises, questions
+from backprop import _questions, exercises
 
 ANSWERS = answers_tool.answers()
 ASKED = [
     name
-    for name, question in inspect.getmembers(questions, inspect.isfunction)
+    for name, question in inspect.getmembers(_questions, inspect.isfunction)
     if not name.startswith("_")
 ]
 BY_NAME = {right.__name__: (right, mistakes) for right, mistakes in ANSWERS.items()}
@@ -104,23 +104,23 @@ def test_what_a_test_lets_through(stopped, through):
     def test(code):
         assert code not in stopped
 
-    assert questions._let_through(test, right, [wrong, worse]).tolist() == through
+    assert _questions._let_through(test, right, [wrong, worse]).tolist() == through
 
 
 def test_of_several_mistakes_that_come_through_the_first_counts():
     def test(code):
         assert code is not wrong
 
-    assert questions._let_through(test, right, [wrong, worse, worse]).tolist() == [1, 0, 1, 0]
+    assert _questions._let_through(test, right, [wrong, worse, worse]).tolist() == [1, 0, 1, 0]
 
 
 def test_another_error_of_a_test_is_its_own_with_the_right_code_and_a_stop_with_wrong_code():
     def test(code):
         return {right: None}[code]
 
-    assert questions._let_through(test, right, [wrong, worse]).tolist() == [1, 0, 0]
+    assert _questions._let_through(test, right, [wrong, worse]).tolist() == [1, 0, 0]
     with pytest.raises(KeyError):
-        questions._let_through(test, wrong, [])
+        _questions._let_through(test, wrong, [])
 
 
 def test_a_name_that_no_exercise_asks_for():
