@@ -28,6 +28,23 @@ def in_place(gradients, parameters, rate, delay, updates):
     return [delayed_descent(gradients, parameters, rate, 0, updates)[-1]] * (updates + 1)
 
 
+def present_at_first(gradients, parameters, rate, delay, updates):
+    past = [parameters]
+    for update in range(updates):
+        slopes = gradients(past[update - delay if update >= delay else update])
+        past.append([p - rate * g for p, g in zip(past[-1], slopes, strict=True)])
+    return past
+
+
+def now_and_then(gradients, parameters, rate, delay, updates):
+    past = [parameters]
+    for update in range(updates):
+        if update % (delay + 1) == 0:
+            slopes = gradients(past[-1])
+        past.append([p - rate * g for p, g in zip(past[-1], slopes, strict=True)])
+    return past
+
+
 def tree_all_reduce(vectors, partner=lambda k, r, K: k ^ 2**r, rounds=None):
     K = len(vectors)
     held = [v.copy() for v in vectors]
@@ -70,6 +87,9 @@ MISTAKES = {
         "that is how loud a worker is, and all are equally loud; ask for one of its examples.": (
             lambda sizes: np.full(len(sizes), 1 / len(sizes))
         ),
+        "that is a difference; a factor is asked for.": (
+            lambda sizes: 1 / len(sizes) - np.array(sizes) / sum(sizes)
+        ),
     },
     with_penalty: {
         "the penalty is there once for each worker: it is K times too strong.": (
@@ -111,6 +131,14 @@ MISTAKES = {
                 with_penalty(gradients, sizes, W, 0) + strength * np.sum(W**2)
             )
         ),
+        "the workers count with their numbers of examples; their shares must add up to 1.": (
+            lambda gradients, sizes, W, strength: (
+                np.tensordot(sizes, gradients, 1) + 2 * strength * W
+            )
+        ),
+        "the penalty's gradient has the wrong sign.": (
+            lambda gradients, sizes, W, strength: with_penalty(gradients, sizes, W, -strength)
+        ),
     },
     delayed_descent: {
         "the gradient is one update too old: with a delay of 0 it is that of the present.": too_old,
@@ -136,6 +164,12 @@ MISTAKES = {
             lambda gradients, parameters, rate, delay, updates: delayed_descent(
                 gradients, parameters, -rate, delay, updates
             )
+        ),
+        "before anything is old enough, the gradient is that at the first weights.": (
+            present_at_first
+        ),
+        "each update has a gradient of its own, as old as the delay; here one serves several.": (
+            now_and_then
         ),
     },
     tree_all_reduce: {
@@ -174,5 +208,6 @@ MISTAKES = {
         "one vector comes back; every worker must hold its own.": (
             lambda vectors: tree_all_reduce(vectors)[0]
         ),
+        "everybody passes on what it holds, and nobody adds.": (lambda vectors: vectors[::-1]),
     },
 }

@@ -74,6 +74,11 @@ def sorted_rows(X, W, parts):
     return Z[np.argsort(np.max(np.arange(1, X.shape[1] + 1) * (X != 0), axis=1))], share
 
 
+def sorted_again(X, W, parts):
+    order = np.argsort(np.max(np.arange(1, X.shape[1] + 1) * (X != 0), axis=1))
+    return (X @ W)[order][order], product_in_parts(X, W, parts)[1]
+
+
 def other_share(share):
     """Return the right product with another share."""
     return lambda X, W, parts: (X @ W, share(X, parts))
@@ -102,6 +107,12 @@ MISTAKES = {
             one_changed("identity", lambda A: A)
         ),
         "the identity is a line, but no level one.": one_changed("identity", np.zeros_like),
+        "A is the output already; here tanh is applied once more.": (
+            one_changed("tanh", lambda A: 1 - np.tanh(A) ** 2)
+        ),
+        "A is the output already; here the sigmoid is applied once more.": (
+            one_changed("sigmoid", lambda A: sigmoid(A) * (1 - sigmoid(A)))
+        ),
     },
     momentum_path: {
         "where the slope is zero the weight stands still, but its velocity is not zero.": lazy_path,
@@ -124,6 +135,17 @@ MISTAKES = {
         ),
         "it begins one step too early: give the places after the slopes, without the start.": (
             lambda slopes, rate, momentum: np.append(0, momentum_path(slopes, rate, momentum))
+        ),
+        "the weight moves by the velocity of the step before: change the velocity first.": (
+            lambda slopes, rate, momentum: np.append(0, momentum_path(slopes, rate, momentum)[:-1])
+        ),
+        "that is the end of the path; give the weight after each slope.": (
+            lambda slopes, rate, momentum: momentum_path(slopes, rate, momentum)[-1]
+        ),
+        "all places are the same array, changed in place: keep copies, or numbers.": (
+            lambda slopes, rate, momentum: np.full(
+                len(slopes), momentum_path(slopes, rate, momentum)[-1]
+            )
         ),
     },
     weights_for_raw: {
@@ -148,6 +170,9 @@ MISTAKES = {
         "the deviations stand on the wrong side of the fraction bar.": (
             lambda W, b, mean, deviation: weights_for_raw(W, b, mean, 1 / deviation)
         ),
+        "the means are subtracted from pixels, not from weights.": (
+            lambda W, b, mean, deviation: ((W - mean[:, None]) / deviation[:, None], b)
+        ),
     },
     gradient_from_raw: {
         "the means are missing: they were subtracted from every image.": (
@@ -171,6 +196,19 @@ MISTAKES = {
         ),
         "the deviations stand on the wrong side of the fraction bar.": (
             lambda raw, delta, mean, deviation: gradient_from_raw(raw, delta, mean, 1 / deviation)
+        ),
+        "the means are subtracted from pixels, and meet delta before they are in the gradient.": (
+            lambda raw, delta, mean, deviation: (raw - mean[:, None]) / deviation[:, None]
+        ),
+        "the deviations divide once, not twice.": (
+            lambda raw, delta, mean, deviation: (
+                gradient_from_raw(raw, delta, mean, deviation) / deviation[:, None]
+            )
+        ),
+        "delta is added up over the units, too: each has a sum of its own, over the batch.": (
+            lambda raw, delta, mean, deviation: (
+                (raw - mean[:, None] * delta.sum()) / deviation[:, None]
+            )
         ),
     },
     product_in_parts: {
@@ -208,6 +246,10 @@ MISTAKES = {
         ),
         "the product is right, but without gaps: the share leaves out blank columns, too.": (
             other_share(inked_columns)
+        ),
+        "rows that were sorted by an order are sorted back by another than that.": sorted_again,
+        "the product is right; the parts' shares are added up, but each is of its part only.": (
+            lambda X, W, parts: (X @ W, parts * product_in_parts(X, W, parts)[1])
         ),
     },
 }

@@ -45,7 +45,7 @@ def letting_through(missed):
 
     if len(missed) == len(LOOK_AT):
         return "it lets every mistake through.", test
-    return f"one mistake slips through: look, too, at {LOOK_AT[missed[0]]}.", test
+    return f"a mistake slips through: look, too, at {LOOK_AT[missed[0]]}.", test
 
 
 def rejecting(backward):
@@ -65,6 +65,13 @@ def farther_weighs_more(places, D):
     below, part = np.floor(places), places % 1
     pixels = np.arange(D)[:, None]
     return part * (pixels == below) + (1 - part) * (pixels == below + 1)
+
+
+def cut_towards_zero(places, D):
+    below = places.astype(int)
+    pixels = np.arange(D)[:, None]
+    part = places - below
+    return (1 - part) * (pixels == below) + part * (pixels == below + 1)
 
 
 def adding_up_to_one(places, D):
@@ -105,6 +112,12 @@ MISTAKES = {
             lambda W, dW, rate, strength: W - rate * (dW + strength * np.abs(W))
         ),
         "it stops at zero, which would be wise; a plain step jumps over it.": stopping_at_zero,
+        "that is the slope; give the weights after a step against it.": (
+            lambda W, dW, rate, strength: dW + strength * np.sign(W)
+        ),
+        "the kink counts as a slope of 0; yours moves a weight of 0.": (
+            lambda W, dW, rate, strength: W - rate * (dW + strength * np.where(W > 0, 1, -1))
+        ),
     },
     l2_step: {
         "the penalty pushes the wrong way: weights move away from zero.": (
@@ -122,6 +135,12 @@ MISTAKES = {
         "that is the step of L1: under L2 large weights are moved by more.": l1_step,
         "it subtracts the price of the weights; a step goes against its slope.": (
             lambda W, dW, rate, strength: W - rate * (dW + strength * W**2)
+        ),
+        "that is the slope; give the weights after a step against it.": (
+            lambda W, dW, rate, strength: dW + 2 * strength * W
+        ),
+        "both slopes belong to the weights before the step; one of yours comes after the other.": (
+            lambda W, dW, rate, strength: l2_step(W - rate * dW, 0, rate, strength)
         ),
     },
     test_mask_backward: {
@@ -141,6 +160,9 @@ MISTAKES = {
         "of the two neighbours, the nearer one must weigh more.": farther_weighs_more,
         "beyond the edge are zeros, not the last pixel once more.": edge_repeated,
         "at the edge a column's weights need not add up to 1.": adding_up_to_one,
+        "`int` cuts towards zero: a place of -0.25 lies before pixel 0, not behind it.": (
+            cut_towards_zero
+        ),
     },
     row_slopes: {
         "that reads the slopes as pixels are read; they go back by the transposed matrix.": (
@@ -192,6 +214,16 @@ MISTAKES = {
         "the difference is a number of images, the deviation a share, or the reverse.": (
             lambda mistakes_1, mistakes_2, common, n: (
                 deviations_apart(mistakes_1, mistakes_2, common, n) * n
+            )
+        ),
+        "what both misread stands in both counts, so it must go twice.": (
+            lambda mistakes_1, mistakes_2, common, n: deviations_apart(
+                mistakes_1 - common / 2, mistakes_2 - common / 2, 0, n
+            )
+        ),
+        "it is upside down: how often does the deviation fit into the difference?": (
+            lambda mistakes_1, mistakes_2, common, n: (
+                1 / deviations_apart(mistakes_1, mistakes_2, common, n)
             )
         ),
     },
