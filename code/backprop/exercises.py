@@ -151,7 +151,7 @@ def _from_outside(pairs: Pairs) -> str:
 def _common_factor(pairs: Pairs) -> float | None:
     """Return the factor between two sides if it is one for all their numbers."""
     a, b = (np.concatenate([side.ravel() for side in sides]) for sides in zip(*pairs, strict=True))
-    if a.size < 2 or not (b @ b > 0 and np.isfinite(a).all()):
+    if a.size < 2 or not b @ b > 0:
         return None
     factor = float(a @ b / (b @ b))
     return factor if factor and _is_close(a, factor * b) else None

@@ -35,7 +35,12 @@ EXPLAINED = {tuple(row[:4]) for row in read_table(EQUIVALENT)}
 MOST_EQUIVALENT = 0.05  # of all mutants
 # Tests of all modules, which are run if those that have the module's name notice nothing.
 SHARED = ["gradients", "bad_input"]
-MORE = {"__init__": ["package"], "training": ["checkpoints"], "activations": ["losses"]}
+MORE = {
+    "__init__": ["package"],
+    "_questions": ["exercises"],
+    "training": ["checkpoints"],
+    "activations": ["losses"],
+}
 
 
 def tests_of(module: str) -> list[list[str]]:
