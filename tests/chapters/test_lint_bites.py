@@ -172,7 +172,7 @@ def long_cell(nb):
 def much_code_in_sight(nb):
     lines = "\n\n".join(["x = 1"] * 20)
     nb.cells[PRINT:PRINT] = [new_code_cell(lines) for _ in range(10)]
-    nb.cells[PRINT].source += "\nx = 1" * 19
+    nb.cells[PRINT].source += "\nx = 1" * 16
 
 
 @breaks("has_short_outputs", "cell 3: prints 61 lines, expected at most 60")
