@@ -14,6 +14,8 @@ import sys
 from typing import Any
 
 MOST_CHARACTERS = 1_000_000  # of one result
+NO_FUNCTION = "no such function"
+TOO_LARGE = "the result is too large"
 
 
 def main() -> None:
@@ -73,7 +75,7 @@ def run(source: str, namespace: dict[str, Any]) -> list[str]:
 def call(function: Any, arguments: list[Any], np: Any) -> dict[str, Any]:
     """Return the result of a call, or what went wrong."""
     if function is None:
-        return {"error": "no such function"}
+        return {"error": NO_FUNCTION}
     try:
         values = [decoded(argument, np) for argument in arguments]
         result = function(*values)
@@ -82,7 +84,7 @@ def call(function: Any, arguments: list[Any], np: Any) -> dict[str, Any]:
             return {"result": None}
         text = json.dumps([np.asarray(part, dtype=float).tolist() for part in parts])
         if len(text) > MOST_CHARACTERS:
-            return {"error": "the result is too large"}
+            return {"error": TOO_LARGE}
         return {"result": text, "single": not isinstance(result, (tuple, list))}
     except BaseException as error:
         return {"error": described(error)}
@@ -102,4 +104,5 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:300]
 
 
-main()
+if __name__ == "__main__":
+    main()

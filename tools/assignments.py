@@ -20,6 +20,7 @@ import runpy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,14 @@ class Question:
 
 
 @dataclass
+class Key:
+    """What a question's calls return: the right function's results, and each mistake's by hint."""
+
+    expected: list[Any]
+    mistakes: dict[str, list[Any]]
+
+
+@dataclass
 class Assignment:
     """A problem set as a seed makes it: the notebook with solutions, and its questions."""
 
@@ -76,6 +85,19 @@ class Assignment:
     notebook: nbformat.NotebookNode
     questions: list[Question]
     solutions: dict[str, Function]
+
+    @cached_property
+    def keys(self) -> dict[str, Key]:
+        """Return the key of each question, by its name."""
+        keys = {}
+        for question in self.questions:
+            right, calls = self.solutions[question.name], [*question.shown, *question.hidden]
+            mistakes = {
+                f"{hint}.": [mistake(right, *arguments) for arguments in calls]
+                for hint, mistake in question.mistakes.items()
+            }
+            keys[question.name] = Key([right(*arguments) for arguments in calls], mistakes)
+        return keys
 
 
 def make(name: str, seed: int) -> Assignment:

@@ -23,9 +23,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import answering
 import marks
 import sandbox
-from assignments import ASSIGNMENTS, KINDS, NAMES, TEXT_STUB, Assignment, Question, make, seeds
+from assignments import ASSIGNMENTS, KINDS, NAMES, TEXT_STUB, Assignment, Key, Question, make, seeds
 from tqdm import tqdm
 
 from backprop import exercises
@@ -151,39 +152,34 @@ def mark(assignment: Assignment, submission: Submission) -> dict[str, Any]:
         if not CHECK.match(code[number]):  # of what they check the questions say more
             notes += [f"code cell {number + 1}: {error}" for error in errors]
     for question in assignment.questions:
-        right = assignment.solutions[question.name]
-        record["questions"][question.name] = judge(question, right, answers)
+        key = assignment.keys[question.name]
+        record["questions"][question.name] = judge(question, key, answers)
     record["words"] = words(assignment, cells)
     return record
 
 
-def judge(question: Question, right: Any, answers: sandbox.Answers) -> dict[str, Any]:
+def judge(question: Question, key: Key, answers: sandbox.Answers) -> dict[str, Any]:
     """Return the points of a question, and what is wrong in a sentence without numbers."""
-    calls = [*question.shown, *question.hidden]
-    results = [answers.results.get((question.name, n)) for n in range(len(calls))]
-    errors = [answers.errors.get((question.name, n), "") for n in range(len(calls))]
-    expected = [right(*arguments) for arguments in calls]
-    hints = {
-        f"{hint}.": [mistake(right, *arguments) for arguments in calls]
-        for hint, mistake in question.mistakes.items()
-    }
+    calls = range(len(key.expected))
+    results = [answers.results.get((question.name, n)) for n in calls]
+    errors = [answers.errors.get((question.name, n), "") for n in calls]
     split = len(question.shown)
     judged: dict[str, Any] = {"of": sum(question.points)}
     for kind, part, points in zip(
         KINDS, (slice(split), slice(split, None)), question.points, strict=True
     ):
-        fails = any(errors[part]) or exercises.diagnose(results[part], expected[part], {})
+        fails = any(errors[part]) or exercises.diagnose(results[part], key.expected[part], {})
         judged[kind] = 0 if fails else points
     judged["points"] = sum(judged[kind] for kind in KINDS)
     said = [e if n < split else _without_values(e) for n, e in enumerate(errors) if e]
-    judged["says"] = said[0] if said else exercises.diagnose(results, expected, hints)
+    judged["says"] = said[0] if said else exercises.diagnose(results, key.expected, key.mistakes)
     return judged
 
 
 def _without_values(error: str) -> str:
     """Keep the kind of an error: its words may tell numbers that are hidden."""
     kind = error.split(":")[0]
-    if error in (sandbox.KILLED, "no such function", "the result is too large"):
+    if error in (sandbox.KILLED, answering.NO_FUNCTION, answering.TOO_LARGE):
         return error
     return kind if hasattr(builtins, kind) else "an error"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import warnings
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ def write_whole(file: Path, text: str) -> None:
     """Write a file so that whoever reads it finds the old text or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_name(f".{file.name}.new")
-    new.write_text(text, encoding="utf-8")
+    new.write_text(text, encoding="utf-8", newline="")
     os.replace(new, file)
 
 
@@ -152,13 +153,11 @@ def _read_sheet(file: Path) -> dict[tuple[str, str], dict[str, str]]:
 
 def _write_table(file: Path, head: list[str], rows: Iterable[dict[str, Any]]) -> None:
     """Write a table that spreadsheets open; what a student wrote is never a formula in it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_name(f".{file.name}.new")
-    with new.open("w", encoding="utf-8-sig", newline="") as lines:
-        table = csv.DictWriter(lines, head)
-        table.writeheader()
-        table.writerows({key: _harmless(value) for key, value in row.items()} for row in rows)
-    os.replace(new, file)
+    lines = io.StringIO(newline="")
+    table = csv.DictWriter(lines, head)
+    table.writeheader()
+    table.writerows({key: _harmless(value) for key, value in row.items()} for row in rows)
+    write_whole(file, f"\ufeff{lines.getvalue()}")
 
 
 def _harmless(value: Any) -> Any:

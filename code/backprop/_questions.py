@@ -186,7 +186,7 @@ def cross_entropy_gradients(answer: Answer) -> Iterator[Any]:
 # Automatic differentiation
 
 
-def _three_layers(mistake: str = "") -> Answer:
+def _three_layers(mistake: str) -> Answer:
     """Return the page's gradient of three layers by hand, right or with a mistake."""
 
     def gradient(parameters: Any, X: Any, T: Any) -> list[Any]:
@@ -274,7 +274,7 @@ def _path(rule: Answer, slopes: Iterable[Any], betas: dict[str, float]) -> Any:
     return np.array(path)
 
 
-def _adam(mistake: str = "") -> Answer:
+def _adam(mistake: str) -> Answer:
     """Return the page's rule, right or with a mistake."""
 
     def adam(
@@ -349,10 +349,9 @@ def _walk_back(mistake: str, Wx: Any, Wh: Any, X: Any, h: Any, d_outputs: Any) -
 
 def test_through_time(answer: Answer) -> Iterator[Any]:
     """Exercise 7: for the right walk back, and for four with a mistake."""
-    mistakes = ["nothing carried", "not transposed", "last loss only", "first step left out"]
-    yield _let_through(
-        answer, partial(_walk_back, ""), [partial(_walk_back, mistake) for mistake in mistakes]
-    )
+    mistakes = ("", "nothing carried", "not transposed", "last loss only", "first step left out")
+    right, *wrong = (partial(_walk_back, mistake) for mistake in mistakes)
+    yield _let_through(answer, right, wrong)
 
 
 def coupled_step(answer: Answer) -> Iterator[Any]:

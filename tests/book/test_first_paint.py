@@ -19,7 +19,6 @@ new PerformanceObserver((list) => {
 }).observe({ type: "layout-shift", buffered: true });
 """
 MOST_SHIFT = 0.1  # what Web Vitals calls good
-DARK = "dark"
 
 
 def watch(browser, address, scheme):
@@ -39,13 +38,13 @@ def is_light(colour):
     return colour == "none" or sum(map(float, colour[colour.index("(") + 1 : -1].split(","))) > 380
 
 
-@pytest.mark.parametrize("scheme", ["light", DARK])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_neither_flash_nor_jump(browser, folder, toc, scheme):
     wrong = {}
     for name in [*toc, "search"]:
         colours, shift = watch(browser, (folder / f"{name}.html").as_uri(), scheme)
         assert colours, f"{name}: no paint was seen"
-        if any(is_light(colour) == (scheme == DARK) for colour in colours) or shift > MOST_SHIFT:
+        if any(is_light(colour) == (scheme == "dark") for colour in colours) or shift > MOST_SHIFT:
             wrong[name] = sorted(set(colours)), shift
     assert not wrong
 
@@ -58,6 +57,6 @@ def test_a_flash_and_a_jump_are_noticed(browser, tmp_path):
         " const box = document.createElement('div'); box.style.height = '500px';"
         " document.body.prepend(box); }, 200)</script>" + "<p>More words.</p>" * 40
     )
-    colours, shift = watch(browser, page.as_uri(), DARK)
+    colours, shift = watch(browser, page.as_uri(), "dark")
     assert {is_light(colour) for colour in colours} == {True, False}
     assert shift > MOST_SHIFT

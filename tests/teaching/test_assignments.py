@@ -38,18 +38,11 @@ def test_solutions_pass_the_checks_of_the_notebook(sets):
 def test_each_mistake_is_told_from_the_right_answer_and_from_the_others(sets):
     for made in sets:
         for question in made.questions:
-            right = made.solutions[question.name]
-            calls = [*question.shown, *question.hidden]
-            expected = results(right, calls)
             assert len(question.mistakes) >= 3
-            hints = {
-                hint: [mistake(right, *arguments) for arguments in calls]
-                for hint, mistake in question.mistakes.items()
-            }
-            for hint, wrong in hints.items():
-                assert exercises.diagnose(wrong, expected, hints) == hint
-                of_hidden = slice(len(question.shown), None)
-                assert exercises.diagnose(wrong[of_hidden], expected[of_hidden], {})
+            key, of_hidden = made.keys[question.name], slice(len(question.shown), None)
+            for hint, wrong in key.mistakes.items():
+                assert exercises.diagnose(wrong, key.expected, key.mistakes) == hint
+                assert exercises.diagnose(wrong[of_hidden], key.expected[of_hidden], {})
 
 
 def test_equal_seeds_make_equal_sets_and_others_another_exam(name, sets):
