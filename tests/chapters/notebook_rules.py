@@ -47,7 +47,7 @@ HINTS = re.compile(
 )
 STUB = re.compile(r"def (\w+)\([^)]*\):\n    pass  # your code\n")
 CHECK = re.compile(r"^exercises\.check\((\w+)\)$", re.MULTILINE)
-EXERCISE = re.compile(r"### Exercise (\d+) (★{1,3}) \S")
+EXERCISE = re.compile(r"### Exercise (\d+)\.(\d+) (★{1,3}) \S")
 
 
 def cells(notebook, kind):
@@ -268,13 +268,16 @@ def has_exercises_with_solutions(notebook):
     if not FEWEST_EXERCISES <= len(starts) <= MOST_EXERCISES or starts != tagged:
         broken.append(
             f"expected {FEWEST_EXERCISES} to {MOST_EXERCISES} cells with the tag 'exercise' and a"
-            f" heading '### Exercise 1 ★ Title', got headings in {starts}, tags on {tagged}"
+            f" heading '### Exercise 2.1 ★ Title', got headings in {starts}, tags on {tagged}"
         )
     ends = [*starts[1:], len(notebook.cells)]
+    first = EXERCISE.match(notebook.cells[starts[0]].source) if starts else None
+    chapter = first.group(1) if first else "2"
     for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=1):
         match = EXERCISE.match(notebook.cells[start].source)
-        if not match or int(match.group(1)) != number:
-            broken.append(f"cell {start}: expected it to begin '### Exercise {number} ★ Title'")
+        if not match or match.groups()[:2] != (chapter, str(number)):
+            heading = f"### Exercise {chapter}.{number} ★ Title"
+            broken.append(f"cell {start}: expected it to begin '{heading}'")
         if not any(has_tag(cell, "solution") for cell in notebook.cells[start:end]):
             broken.append(f"cell {start}: no cell below exercise {number} has the tag 'solution'")
     for n, cell in cells(notebook, "markdown"):

@@ -27,7 +27,7 @@ def figure_metadata():
 
 
 def exercise(number, stars):
-    text = f"### Exercise {number} {stars} Do it\n\nHow?"
+    text = f"### Exercise 2.{number} {stars} Do it\n\nHow?"
     return new_markdown_cell(text, metadata={"tags": ["exercise"]})
 
 
@@ -328,17 +328,17 @@ def exercise_without_its_tag(nb):
     nb.cells[EXERCISE_1].metadata = {}
 
 
-@breaks("has_exercises_with_solutions", "cell 6: expected it to begin '### Exercise 1 ★ Title'")
+@breaks("has_exercises_with_solutions", "cell 6: expected it to begin '### Exercise 2.1 ★ Title'")
 def exercise_without_stars(nb):
     nb.cells[EXERCISE_1].source = nb.cells[EXERCISE_1].source.replace("★ ", "")
 
 
-@breaks("has_exercises_with_solutions", "cell 6: expected it to begin '### Exercise 1 ★ Title'")
+@breaks("has_exercises_with_solutions", "cell 6: expected it to begin '### Exercise 2.1 ★ Title'")
 def text_before_an_exercise(nb):
     nb.cells[EXERCISE_1].source = "Now you.\n\n" + nb.cells[EXERCISE_1].source
 
 
-@breaks("has_exercises_with_solutions", "cell 6: expected it to begin '### Exercise 1 ★ Title'")
+@breaks("has_exercises_with_solutions", "cell 6: expected it to begin '### Exercise 2.1 ★ Title'")
 def wrong_number(nb):
     nb.cells[EXERCISE_1] = exercise(7, "★")
 

@@ -16,8 +16,6 @@ CASES = [
     pytest.param(rule, name, id=f"{rule.__name__}-{name}")
     for rule in notebook_rules.RULES
     for name in NOTEBOOKS
-    # The introduction teaches nothing yet that could be practised.
-    if (rule.__name__, name) != ("has_exercises_with_solutions", "00_introduction")
 ]
 
 
@@ -29,6 +27,13 @@ def test_there_are_chapters():
 def test_rule(rule, name):
     broken = rule(NOTEBOOKS[name])
     assert not broken, f"{name}.ipynb: " + "; ".join(broken)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_exercises_have_the_number_of_their_chapter(name):
+    exercises = [text for _, _, text in notebook_rules.headings(NOTEBOOKS[name]) if "★" in text]
+    assert exercises
+    assert all(text.startswith(f"Exercise {int(name[:2])}.") for text in exercises)
 
 
 def test_few_outputs_are_ignored():
