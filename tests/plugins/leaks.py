@@ -8,6 +8,8 @@ RUN = 9  # words
 TEXTS = {".html", ".ipynb", ".js", ".json", ".md", ".py", ".toml", ".txt", ".csv", ".rst"}
 # What ends a run of words: formulas become drawings, and code in a line is set apart.
 GAP = "\N{BLACK SQUARE}"
+# How every check of a problem set begins its lines, also those that are shown.
+CHECKING = ("got = ", "assert got", "expected = (", "for part, ", "np.testing.")
 
 
 def words(text):
@@ -44,16 +46,22 @@ def of_solutions(notebooks):
 
 def of_assignment(assignment):
     """Return the runs that stand in solutions, hidden checks and mark schemes of a problem set."""
-    hidden, shown = set(), set()
+    parts = {True: [], False: []}
     for cell in assignment.notebook.cells:
-        inside, parts = False, {True: [], False: []}
-        for line in cell.source.splitlines():
-            if "BEGIN " in line or "END " in line:
-                inside = "BEGIN " in line
-            parts[inside].append(line)
-        hidden |= runs("\n".join(parts[True]))
-        shown |= runs("\n".join(parts[False]))
+        for is_secret in parts:
+            parts[is_secret].append("\n".join(lines(cell.source, is_secret)))
+    hidden, shown = (set().union(*map(runs, parts[is_secret])) for is_secret in (True, False))
     return hidden - shown
+
+
+def lines(source, is_secret):
+    """Return a cell's lines between the marks of what is secret, or all others."""
+    inside = False
+    for line in source.splitlines():
+        if "BEGIN " in line or "END " in line:
+            inside = "BEGIN " in line
+        elif inside == is_secret and not line.lstrip().startswith(CHECKING):
+            yield line.strip()
 
 
 def find(folder, secrets):
