@@ -55,7 +55,7 @@ def test_neither_release_nor_feedback_tells_a_secret(name, secrets, tmp_path):
     submitted.mkdir()
     shutil.copy(release, submitted / "nothing.ipynb")
     grading.grade(name, submitted, course)
-    assert (course / "feedback" / name / "nothing.html").exists()
+    assert (course / "feedback" / "nothing" / name / f"{name}.html").exists()
     assert leaks.find(course / "feedback", secrets[name]) == {}
 
 
