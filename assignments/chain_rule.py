@@ -53,7 +53,7 @@ VALUES = {
 }
 GATES = {
     "sigmoid": (r"\sigma(q)", "1 / (1 + np.exp(-Q))", "G * (1 - G)", r"\frac12"),
-    "softplus": (r"\log(1 + e^q)", "np.logaddexp(0, Q)", "1 / (1 + np.exp(-Q))", r"\log 2"),
+    "softplus": (r"\log(1 + e^q)", "np.logaddexp(0, Q)", "(1 - np.exp(-G))", r"\log 2"),
     "tanh": (r"\tanh q", "np.tanh(Q)", "(1 - G**2)", "0"),
     "relu": (r"\max(q, 0)", "np.maximum(Q, 0)", "(Q > 0)", "0"),
 }
@@ -256,15 +256,15 @@ def _over_the_batch(v, Z, dY):
 
 
 def questions(v, rng):
-    def batch(*shape):
-        entries = np.round(rng.normal(0, 1, shape), 2)
+    def batch(*shape, scale=1.0):
+        entries = np.round(rng.normal(0, scale, shape), 2)
         return np.where(entries == 0, 0.5, entries)
 
     def gated(N, D, H):
         return batch(N, D), batch(D, H), batch(D, H), batch(N, H)
 
     def tied(N, D, H):
-        return tuple(np.round(batch(*shape) / 2, 2) for shape in ((N, D), (D, H), (H,), (D,)))
+        return tuple(batch(*shape, scale=0.6) for shape in ((N, D), (D, H), (H,), (D,)))
 
     at_kink = np.array([[1.0, 1.0], [0.5, -1.5]]), batch(2, 3), batch(2, 3), batch(2, 3)
     at_kink[2][1] = -at_kink[2][0]  # the first row of XV is 0
