@@ -461,7 +461,7 @@ def questions(v, rng):
                 ([off(ones, n) for n in (0.5, 2, 5.6, 16, 50)], [ones] * 5),
                 ([zero, zero + 1, off(20 * ones, 0.5)], [zero, zero, 20 * ones]),
             ],
-            points=(2, 6),
+            points=(1, 7),
             mistakes={
                 "the error is not relative": lambda right, *given: _report(v, *given, scale="1.0"),
                 "that is the error of the book, not the one asked for here": (
