@@ -240,20 +240,18 @@ def questions(v, rng):
             hidden=[()],
             points=(0, 4),
             mistakes={
-                "that is the bound of plain descent": (
-                    lambda right: np.array([2 / v["high"], 0.0])
-                ),
+                "that is the bound of plain descent": lambda right: (2 / v["high"], 0.0),
                 "the steepest direction bounds the rate, not the flattest": (
-                    lambda right: right() * np.array([v["high"] / v["low"], 1.0])
+                    lambda right: (right()[0] * v["high"] / v["low"], right()[1])
                 ),
                 "that takes the best rate of descent for a bound": (
-                    lambda right: np.array([2 / (v["low"] + v["high"]), right()[1]])
+                    lambda right: (2 / (v["low"] + v["high"]), right()[1])
                 ),
                 "the second number is asked for at half of the bound, not at the bound": (
-                    lambda right: np.array([right()[0], 1.0])
+                    lambda right: (right()[0], 1.0)
                 ),
                 "R is the larger root in size, not its square or the product of both": (
-                    lambda right: right() ** np.array([1, 2])
+                    lambda right: (right()[0], right()[1] ** 2)
                 ),
             },
         ),
@@ -461,7 +459,7 @@ def _misread_logs(v):
     side = 1 if v["turns"] else -1
 
     def numbers(left):
-        return np.array([left, 2 / (left + other), abs(left - other) / (left + other)])
+        return left, 2 / (left + other), abs(left - other) / (left + other)
 
     kappa = max(v["curvature"], other) / min(v["curvature"], other)
     return {
@@ -472,12 +470,12 @@ def _misread_logs(v):
             lambda right: numbers((1 - side * r) / rate)
         ),
         "the best rate depends on both curvatures": (
-            lambda right: np.array([right()[0], 1 / max(right()[0], other), right()[2]])
+            lambda right: (right()[0], 1 / max(right()[0], other), right()[2])
         ),
         "that is momentum's best factor; this is plain descent": (
-            lambda right: np.array([*right()[:2], (kappa**0.5 - 1) / (kappa**0.5 + 1)])
+            lambda right: (*right()[:2], (kappa**0.5 - 1) / (kappa**0.5 + 1))
         ),
         "the factor is asked for at the best rate, not at the one of the log": (
-            lambda right: np.array([*right()[:2], r])
+            lambda right: (*right()[:2], r)
         ),
     }
