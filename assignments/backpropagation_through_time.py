@@ -143,10 +143,9 @@ def questions(v, rng):
         )
 
     def zeros_and_ones(T, N, H):
-        """Return a mask with both of them in each step, and a one where the sequence begins."""
-        return np.array([rng.permutation(np.arange(N * H) % 3 == 0) for _ in range(T)]).reshape(
-            T, N, H
-        ) * np.ones(1)
+        """Return a mask with both of them in each step."""
+        steps = [rng.permutation(np.arange(N * H) % 3 == 0) for _ in range(T)]
+        return np.array(steps, float).reshape(T, N, H)
 
     def steps(T, N, H):
         return numbers(T, N, H, H, size=0.7), numbers(T, N, H), zeros_and_ones(T, N, H)
@@ -168,7 +167,6 @@ def questions(v, rng):
     def wrong_sequence(*mistakes):
         return lambda right, *arguments: _through_time(v, *arguments, mistakes)
 
-    others = [kind for kind in MIXES if kind != v["kind"]]
     return [
         Question(
             "step",
@@ -183,7 +181,7 @@ def questions(v, rng):
                         np.roll(b, h.shape[1]),
                         x,
                         h,
-                    )  # fmt: skip
+                    )
                 ),
                 "look again at which state the candidate sees": wrong_step(gated=not v["gated"]),
                 "the candidate lacks its activation f": wrong_step(f="identity"),
@@ -236,7 +234,7 @@ def questions(v, rng):
             hidden=[steps(4, 3, 2), steps(3, 2, 4)],
             points=(2, 6),
             mistakes={
-                "the Jacobians are used the wrong way round: i was before the step, j is after it": (
+                "the Jacobians are used the wrong way round: i is before the step, j after it": (
                     wrong_walk("transposed")
                 ),
                 "M acts at the wrong place of the walk: what of the slope does it touch, "
@@ -248,7 +246,7 @@ def questions(v, rng):
                 "M has no effect": wrong_walk("no mask"),
                 **(
                     {
-                        "a unit that starts afresh was given a number of h0: it has a slope for it": (
+                        "a unit that starts afresh was given a number of h0, which needs its slope": (
                             wrong_walk(rule="cut")
                         )
                     }
@@ -300,7 +298,7 @@ def questions(v, rng):
                 "look again at which state the candidate sees": (
                     lambda right: _reach(v | {"gated": not v["gated"]}, 1, 1)
                 ),
-                "the last number is rounded the wrong way: so many steps leave a hundredth or more": (
+                "the last number is rounded the wrong way: that leaves a hundredth or more": (
                     lambda right: right() - [0, 0, 1]
                 ),
                 "steps multiply: ten of them leave a power, not a multiple": (
