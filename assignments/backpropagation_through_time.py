@@ -246,7 +246,7 @@ def questions(v, rng):
                 "M has no effect": wrong_walk("no mask"),
                 **(
                     {
-                        "a unit that starts afresh was given a number of h0, which needs its slope": (
+                        "a unit that starts afresh has received h0, which needs the slope": (
                             wrong_walk(rule="cut")
                         )
                     }
