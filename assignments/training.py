@@ -234,7 +234,7 @@ STOPS = {
     "patience": (
         "An epoch counts as better if its validation loss lies more than {delta} below the lowest "
         "one that has counted so far; the first epoch always counts. Training ends after "
-        "{patience} epochs in a row that were not better. Kept is the last epoch that was."
+        "{patience} epochs in a row that were not better. Kept is the last one that counted."
     ),
     "rises": (
         "Training ends as soon as the validation loss has risen {patience} times in a row, each "
@@ -413,8 +413,8 @@ def make_variant(**v):
     v |= {"clip_text": CLIPS[v["clip"]], "stop_text": STOPS[v["rule"]].format(**v)}
     v["blind"] = {
         ("unweighted", "early"): "pieces of equal sizes and no norm above",
-        ("unweighted", "stretch"): "pieces of equal sizes and a norm above",
-        ("early", "stretch"): "a single piece and a norm above",
+        ("unweighted", "stretch"): "pieces of equal sizes and norms above",
+        ("early", "stretch"): "a single piece and norms above",
     }[v["bugs"]]
     v["stories"] = [STORIES[name] | {"table": table(STORIES[name])} for name in v["stories"]]
     return v
