@@ -55,17 +55,17 @@ ACTIVATIONS = {
     "softsign": {
         "f_formula": r"\dfrac{z}{1 + \lvert z\rvert}",
         "f_code": "Z / (1 + np.abs(Z))",
-        "f_slope": "1 / (1 + np.abs(Z)) ** 2",
+        "f_slope": "/ (1 + np.abs(Z)) ** 2",
     },
     "arctan": {
         "f_formula": r"\arctan z",
         "f_code": "np.arctan(Z)",
-        "f_slope": "1 / (1 + Z**2)",
+        "f_slope": "/ (1 + Z**2)",
     },
     "softplus": {
         "f_formula": r"\log(1 + e^z)",
         "f_code": "np.logaddexp(0, Z)",
-        "f_slope": "np.exp(-np.logaddexp(0, -Z))",
+        "f_slope": "* np.exp(-np.logaddexp(0, -Z))",
     },
 }
 DIFFERENCES = {
@@ -91,6 +91,7 @@ DIFFERENCES = {
 def optimizers(rate):
     return {
         "adamax": {
+            "keeps": ["m", "v"],
             "optimizer_text": (
                 "Adamax divides not by a mean of squares but by a largest slope that is slowly "
                 rf"forgotten. With $\eta = {rate}$, $\beta_1 = 0.9$, $\beta_2 = 0.99$, "
@@ -108,6 +109,7 @@ def optimizers(rate):
             ],
         },
         "amsgrad": {
+            "keeps": ["m", "v", "top"],
             "optimizer_text": (
                 "AMSGrad divides by the root of the largest mean of squares so far, so that its "
                 rf"rates never rise again. With $\eta = {rate}$, $\beta_1 = 0.9$, "
@@ -127,6 +129,7 @@ def optimizers(rate):
             ],
         },
         "unit": {
+            "keeps": ["v"],
             "optimizer_text": (
                 "Momentum that sees only where a gradient points, hardly how long it is. With "
                 rf"$\eta = {rate}$, $\mu = 0.8$, $\epsilon = 0.01$ and the length "
