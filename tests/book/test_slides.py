@@ -17,7 +17,8 @@ LOOK = r"""() => {
   const slide = Reveal.getCurrentSlide();
   const edge = slide.getBoundingClientRect();
   const shown = [...slide.querySelectorAll("*")].filter((element) =>
-    element.checkVisibility({ visibilityProperty: true }) && !element.matches(".slide, math *, aside, aside *"));
+    element.checkVisibility({ visibilityProperty: true })
+    && !element.matches(".slide") && !element.closest("math, aside"));
   const name = (element) => `${slide.querySelector("h1, h2").textContent}: ${element.outerHTML}`;
   const out = (element) => {
     const box = element.getBoundingClientRect();
@@ -31,7 +32,7 @@ LOOK = r"""() => {
     image.offsetHeight * image.naturalWidth / image.naturalHeight) < 480;
   const some = (elements) => elements.slice(0, 2).map((element) => name(element).slice(0, 200));
   const images = [...slide.querySelectorAll("img")];
-  const formulas = [...slide.querySelectorAll(".math")];
+  const formulas = [...slide.querySelectorAll(".slide .math")];
   return {
     overflow: some(shown.filter(out)),
     small: some(images.filter(small)),
