@@ -18,7 +18,7 @@ NOTEBOOK = chapters/$(CHAPTER).ipynb
 # do then waits for a short one.
 SIDE_BY_SIDE := -m pytest -n logical
 
-.PHONY: help book pdf weight test lint check weekly oldest newest timing text chapter mutants exercises student instructor release grade benchmark speed digits data home pins clean python book-env test-env
+.PHONY: help book pdf slides weight test lint check weekly oldest newest timing text chapter mutants exercises student instructor release grade benchmark speed digits data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -52,6 +52,9 @@ weight: test-env ## weigh the pages beside the theme as it comes, into build/wei
 
 pdf: test-env ## print the book into _build/pdf/backpropagation.pdf
 	@"$(RUN)" tools/pdf.py
+
+slides: test-env book ## make the slides of four lectures in _build/slides, out of the built book
+	@"$(RUN)" tools/slides.py
 
 test: test-env ## run the tests: package, chapters, book, known bugs; minutes
 	@echo "Running the tests, a line for each file; \`make weekly\` runs those that wait for clocks ..."
