@@ -179,15 +179,16 @@ class Book:
 
     def exercise(self, number: str, title: str) -> str:
         """Name an exercise."""
-        chapter, which = number.split(".")
-        address, page = self.page(chapter)
-        stars = dict(re.findall(rf"^### Exercise {which} (★+) (.*)$", prose()[chapter], re.M))
+        chapter = number.split(".")[0]
+        address, _ = self.page(chapter)
+        heading = rf"^### Exercise {re.escape(number)} (★+) (.*)$"
+        stars = dict(re.findall(heading, prose()[chapter], re.MULTILINE))
         kind = f"exercises {number} with the title {title!r}"
         star = only([star for star, name in stars.items() if name == title], kind)
-        (link,) = page.select(f'h3 > a.headerlink[href^="#exercise-{which}-"]')
+        place = f"{address}#exercise-{number.replace('.', '-')}"
         return (
-            f'<p class="exercise"><a href="{address}{link["href"]}">Chapter {chapter}, Exercise '
-            f"{which}</a> {star} {SYMBOL.sub(lambda m: self.symbol(m[1], m[2]), title)}</p>"
+            f'<p class="exercise"><a href="{place}">Exercise {number}</a> {star} '
+            f"{SYMBOL.sub(lambda m: self.symbol(m[1], m[2]), title)}</p>"
         )
 
     def live(self, chapter: str, name: str) -> str:
