@@ -54,7 +54,8 @@ def diagnose(got: Iterable[Any], right: Iterable[Any], mistakes: Mapping[str, An
     Parameters
     ----------
     got, right : iterable
-        What a function returned in each case: a number, an array, or a tuple of them.
+        What a function returned in each case: a number, an array, or a tuple of them. A list is
+        taken for an array where one array is asked for.
     mistakes : dict
         For each hint what a function with this mistake returns in each case.
 
@@ -68,11 +69,11 @@ def diagnose(got: Iterable[Any], right: Iterable[Any], mistakes: Mapping[str, An
         return "nothing is returned yet."
     if any(result is None for result in got):
         return "in some cases nothing is returned."
+    theirs = arrays(right)
     try:
-        ours = arrays(got)
+        ours = arrays(map(_as_asked, got, theirs))
     except (TypeError, ValueError):
         return "it must return numbers or arrays."
-    theirs = arrays(right)
     if agree(ours, theirs):
         return ""
     for hint, results in mistakes.items():
@@ -108,6 +109,16 @@ def _is_several(case: Any) -> bool:
     return isinstance(case, tuple | list)
 
 
+def _as_asked(case: Any, right: list[np.ndarray]) -> Any:
+    """Return a list as an array where one array is asked for, if it can be one."""
+    if not isinstance(case, list) or len(case) == len(right) or len(right) > 1:
+        return case
+    try:
+        return np.asarray(case, dtype=float)
+    except (TypeError, ValueError):
+        return case
+
+
 def _is_close(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape == b.shape and np.allclose(a, b, RELATIVE, ABSOLUTE, equal_nan=True)
 
@@ -120,15 +131,16 @@ def _at_places(places: list[Pairs]) -> str:
     """Say which arrays are wrong, if others are right, and what can be seen of them."""
     wrong = [k for k, pairs in enumerate(places) if any(a.shape != b.shape for a, b in pairs)][:1]
     wrong = wrong or [k for k, pairs in enumerate(places) if not all(_is_close(*p) for p in pairs)]
-    seen = _from_outside([pair for k in wrong for pair in places[k]])
+    where = f" of array {wrong[0] + 1}" if len(wrong) > 1 else ""
+    seen = _from_outside([pair for k in wrong for pair in places[k]], where)
     if len(wrong) == len(places):
         return seen
     numbers = " and ".join(str(k + 1) for k in wrong)
     return f"array{'s' * (len(wrong) > 1)} {numbers} of {len(places)}: {seen}"
 
 
-def _from_outside(pairs: Pairs) -> str:
-    """Say what can be seen without knowing the exercise."""
+def _from_outside(pairs: Pairs, where: str) -> str:
+    """Say what can be seen without knowing the exercise; `where` names the first pair's array."""
     for a, b in pairs:
         if a.shape != b.shape:
             return f"the shape is {a.shape}, where {b.shape} is asked for."
@@ -145,7 +157,8 @@ def _from_outside(pairs: Pairs) -> str:
     wrong = np.argwhere(~np.isclose(a, b, RELATIVE, ABSOLUTE))
     if not a.ndim or len(wrong) == a.size:
         return "the shape is right, the numbers are not."
-    return f"{len(wrong)} of {a.size} numbers are wrong, the first at {wrong[0].tolist()}."
+    place = wrong[0].tolist()
+    return f"{len(wrong)} of {a.size} numbers{where} are wrong, the first at {place}."
 
 
 def _common_factor(pairs: Pairs) -> float | None:
