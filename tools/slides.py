@@ -180,16 +180,20 @@ class Book:
     def exercise(self, number: str, title: str) -> str:
         """Name an exercise."""
         chapter = number.split(".")[0]
-        address, _ = self.page(chapter)
-        heading = rf"^### Exercise {re.escape(number)} (★+) (.*)$"
-        stars = dict(re.findall(heading, prose()[chapter], re.MULTILINE))
+        stars = dict(
+            re.findall(rf"^### Exercise {number} (★+) (.*)$", prose()[chapter], re.MULTILINE)
+        )
         kind = f"exercises {number} with the title {title!r}"
         star = only([star for star, name in stars.items() if name == title], kind)
-        place = f"{address}#exercise-{number.replace('.', '-')}"
-        return (
-            f'<p class="exercise"><a href="{place}">Exercise {number}</a> {star} '
-            f"{SYMBOL.sub(lambda m: self.symbol(m[1], m[2]), title)}</p>"
-        )
+        name = SYMBOL.sub(lambda m: self.symbol(m[1], m[2]), title)
+        return f'<p class="exercise">{self.mention(number)} {star} {name}</p>'
+
+    def mention(self, number: str) -> str:
+        """Link to an exercise."""
+        address, page = self.page(number.split(".")[0])
+        place = f"exercise-{number.replace('.', '-')}"
+        only(page.select(f"section#{place}"), f"exercises {number}")
+        return f'<a href="{address}#{place}">Exercise {number}</a>'
 
     def live(self, chapter: str, name: str) -> str:
         """Link to a live figure."""
@@ -199,13 +203,14 @@ class Book:
         number = squeeze(figure.select(".caption-number")[0].text)
         return f'<p class="live"><a href="{address}#{figure["id"]}">{number}, live ▸</a></p>'
 
-    def problems(self, *chapters: str) -> str:
-        """Name the problem sets for some chapters."""
-        texts = {p.stem: p.read_text(encoding="utf-8") for p in (ROOT / "assignments").glob("*.md")}
-        heading = re.compile(rf"^# (Problem set ({'|'.join(chapters)}): .*)$", re.MULTILINE)
-        found = {name: heads[1] for name, text in texts.items() if (heads := heading.search(text))}
-        lines = [f"<b>{found[name]}</b>: make release ASSIGNMENT={name}" for name in sorted(found)]
-        return "".join(f"<p>{line}</p>" for line in lines or ["No problem set yet."])
+    def problems(self, *names: str) -> str:
+        """Name problem sets."""
+        found = {path.stem: path for path in (ROOT / "assignments").glob("*.md")}
+        paths = [only([found[n]] if n in found else [], f"problem sets {n!r}") for n in names]
+        titles = [
+            path.read_text(encoding="utf-8").split("\n# ")[1].split("\n")[0] for path in paths
+        ]
+        return f"<p>{' · '.join(titles)}</p>"
 
     def quote(self, chapter: str, number: str) -> str:
         """Return a number that stands in a chapter."""
@@ -240,6 +245,7 @@ class Book:
 
         text = re.sub(r"^((?:> )?)@(.*)$", refer, text, flags=re.MULTILINE)
         text = re.sub(r"\[\[(\d+): (.*?)\]\]", lambda m: keep(self.quote(m[1], m[2])), text)
+        text = re.sub(r"Exercise (\d+\.\d+)", lambda m: keep(self.mention(m[1])), text)
         text = SYMBOL.sub(lambda m: keep(self.symbol(m[1], m[2])), text)
         if found := MEASURED.search(re.sub(f"{MARK}\\d+;", "", text)):
             raise SlidesError(f"{found[0]!r} is typed; [[2: {found[0]}]] would name its chapter")

@@ -213,6 +213,8 @@ LINES = [
     ('@output 2 "by magic"', "no printed lines in chapter 2"),
     ('@exercise 2.1 "The run, with your own pencil"', "no exercises 2.1"),
     ('@exercise 2.2 "The walk, with your own pencil"', "no exercises 2.2"),
+    ("@problems chain_rules", "no problem sets 'chain_rules'"),
+    ("See Exercise 2.9.", "no exercises 2.9"),
     ("@live 2 run", "no live figures 'run' in chapter 2"),
     ("@film 2 walk", "no reference is called @film"),
     ("> @formula sum-rules", "no formulas"),
