@@ -52,17 +52,17 @@ ACTIVATIONS = {
     "tanh": {
         "activation": r"\tanh s",
         "activation_code": "np.tanh(s)",
-        "activation_slope": "(1 - g**2)",
+        "activation_slope": "* (1 - g**2)",
     },
     "softsign": {
         "activation": r"\frac{s}{1 + \lvert s \rvert}",
         "activation_code": "s / (1 + np.abs(s))",
-        "activation_slope": "(1 - np.abs(g)) ** 2",
+        "activation_slope": "* (1 - np.abs(g)) ** 2",
     },
     "arctan": {
         "activation": r"\arctan s",
         "activation_code": "np.arctan(s)",
-        "activation_slope": "1 / (1 + s**2)",
+        "activation_slope": "/ (1 + s**2)",
     },
 }
 RULES = {

@@ -243,7 +243,8 @@ STOPS = {
     ),
     "percent": (
         "Training ends as soon as the validation loss lies more than {percent} % above the lowest "
-        "one so far. Kept is the epoch with the lowest loss, the first one if there are several."
+        "one so far. Kept is the epoch with the lowest loss of all that were trained, the first "
+        "one if there are several."
     ),
 }
 
@@ -578,6 +579,15 @@ def questions(v, rng):
                 ),
                 "the second number sums over t from the wrong place: look where t begins": (
                     lambda right: np.array([right()[0], _distance(v, 1 - v["first"]), right()[2]])
+                ),
+                **(
+                    {
+                        "step 20 is counted twice, in both parts of the second number": (
+                            lambda right: right() + np.array([0, v["rate"], 0])
+                        )
+                    }
+                    if v["schedule"] == "warm-up"
+                    else {}
                 ),
                 "on a straight line the mean is halfway between the first and the last; "
                 "100 of that, not 99": lambda right: right() * [1, 1, 0.99],
