@@ -16,7 +16,7 @@ MIXES = {
         "write": "u",
         "choice": "(g - h)",
         "nothing": "old state and candidate are both 0: it does not matter which is taken",
-        "slope_in_u": "$d \\odot (g - h)$",
+        "slope_in_u": r"d \odot (g - h)",
         "bias": "Large negative: $u$ is near 0, and the factor near 1.",
         "small": "$u$",
         "us": [0.1, 0.2, 0.4],
@@ -29,7 +29,7 @@ MIXES = {
         "write": "u",
         "choice": "g",
         "nothing": "the candidate is 0: it does not matter how much of it is added",
-        "slope_in_u": "$d \\odot g$",
+        "slope_in_u": r"d \odot g",
         "bias": "Large negative: $u$ is near 0, and the factor near 1.",
         "small": "$u$",
         "us": [0.1, 0.2, 0.4],
@@ -42,7 +42,7 @@ MIXES = {
         "write": "np.sqrt(1 - u**2)",
         "choice": "(h - g * u / np.sqrt(1 - u**2))",
         "nothing": "old state and candidate are both 0: it does not matter how they are mixed",
-        "slope_in_u": r"$d \odot (h - g\,u/\sqrt{1 - u^2})$",
+        "slope_in_u": r"d \odot (h - g\,u/\sqrt{1 - u^2})",
         "bias": "Large positive: $u$ is near 1, and so is the factor.",
         "small": r"$\sqrt{1 - u^2}$",
         "us": [0.6, 0.8],
@@ -52,17 +52,17 @@ ACTIVATIONS = {
     "tanh": {
         "activation": r"\tanh s",
         "activation_code": "np.tanh(s)",
-        "activation_slope": "(1 - g**2)",
+        "activation_slope": "* (1 - g**2)",
     },
     "softsign": {
         "activation": r"\frac{s}{1 + \lvert s \rvert}",
         "activation_code": "s / (1 + np.abs(s))",
-        "activation_slope": "(1 - np.abs(g)) ** 2",
+        "activation_slope": "* (1 - np.abs(g)) ** 2",
     },
     "arctan": {
         "activation": r"\arctan s",
         "activation_code": "np.arctan(s)",
-        "activation_slope": "1 / (1 + s**2)",
+        "activation_slope": "/ (1 + s**2)",
     },
 }
 RULES = {
@@ -81,6 +81,15 @@ RULES = {
         "as given, and its slope from step $t$ on is dropped."
     ),
 }
+# What the direct line and the one through the candidate bring, by the kind and by "gated".
+LINES = {
+    ("write", False): ("1 - u", r"u\,w"),
+    ("write", True): ("1 - u", r"u^2\,w"),
+    ("add", False): ("1", r"u\,w"),
+    ("add", True): ("1", r"u^2\,w"),
+    ("keep", False): ("u", r"\sqrt{1 - u^2}\,w"),
+    ("keep", True): ("u", r"u \sqrt{1 - u^2}\,w"),
+}
 BUGS = list(itertools.combinations(["transposed", "time", "mean"], 2))
 
 
@@ -96,7 +105,8 @@ def variant(rng):
 
 
 def make_variant(kind, f, gated, rule, bugs, u, w):
-    keep, write, letters = at_rest_of(kind, u)
+    keep, write = at_rest_of(kind, u)
+    direct, through = LINES[kind, gated]
     reach = write * u if gated else write  # what the candidate's weight is multiplied by
     return {
         **MIXES[kind],
@@ -113,7 +123,9 @@ def make_variant(kind, f, gated, rule, bugs, u, w):
         "over": "mean" if "mean" in bugs else "sum",
         "u": u,
         "w": w,
-        "factor": letters.replace("W", "u\\,w" if gated else "w"),
+        "direct": direct,
+        "through": through,
+        "factor": f"{direct} + {through}",
         "factor_code": f"{keep:.10g} + {write:.10g} * {f'{u} * ' if gated else ''}({w})",
         "above": (1 - keep) / reach,
         "below": (-1 - keep) / reach,
@@ -121,12 +133,8 @@ def make_variant(kind, f, gated, rule, bugs, u, w):
 
 
 def at_rest_of(kind, u):
-    """Return the factors of the old state and of the candidate, and the whole in letters."""
-    if kind == "write":
-        return 1 - u, u, r"1 - u + u\,W"
-    if kind == "add":
-        return 1, u, r"1 + u\,W"
-    return u, np.sqrt(1 - u**2), r"u + \sqrt{1 - u^2}\,W"
+    """Return the factors of the old state and of the candidate."""
+    return {"write": (1 - u, u), "add": (1, u), "keep": (u, np.sqrt(1 - u**2))}[kind]
 
 
 def questions(v, rng):
@@ -237,8 +245,8 @@ def questions(v, rng):
                 "the Jacobians are used the wrong way round: i is before the step, j after it": (
                     wrong_walk("transposed")
                 ),
-                "M acts at the wrong place of the walk: what of the slope does it touch, "
-                "and before or after the Jacobian?": wrong_walk("time"),
+                "M acts at the wrong place of the walk: ask what of the slope it touches, "
+                "and whether before or after the Jacobian": wrong_walk("time"),
                 "all examples share h0: at such a fan-out slopes add, they are not averaged": (
                     wrong_walk("mean")
                 ),
@@ -424,7 +432,7 @@ def _through_time(v, Wx, Wh, b, X, h0, d_outputs, M, mistakes=()):
 
 
 def _reach(v, direct, through):
-    keep, write, _ = at_rest_of(v["kind"], v["u"])
+    keep, write = at_rest_of(v["kind"], v["u"])
     factor = direct * keep + through * write * (v["u"] if v["gated"] else 1) * v["w"]
     if factor == 1:
         return np.array([1.0, 1.0, 0.0])

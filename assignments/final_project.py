@@ -37,17 +37,20 @@ CONSTANTS = {"fair": (0.5, 1.0), "bounded": (2.0, 3.0), "lopsided": (0.3, 0.4)}
 KAPPAS = {
     "exponential": {
         "kappa_formula": "e^{s}",
-        "kappa_code": "np.exp(s - s.max(axis=1, keepdims=True))",
+        "kappa_code": ["k = np.exp(s - s.max(axis=1, keepdims=True))"],
         "kappa_slope": "a",
     },
     "sigmoid": {
         "kappa_formula": r"\sigma(s) = \frac{1}{1 + e^{-s}}",
-        "kappa_code": "np.exp(-np.logaddexp(0, -s))",
-        "kappa_slope": "a * (1 - k)",
+        "kappa_code": [
+            "log_k = -np.logaddexp(0, -s)",
+            "k = np.exp(log_k - log_k.max(axis=1, keepdims=True))",
+        ],
+        "kappa_slope": "a * np.exp(-np.logaddexp(0, s))",
     },
     "square": {
         "kappa_formula": "1 + s^2",
-        "kappa_code": "1 + s**2",
+        "kappa_code": ["k = 1 + s**2"],
         "kappa_slope": "2 * s / k.sum(axis=1, keepdims=True)",
     },
 }
@@ -271,6 +274,7 @@ def questions(v, rng):
         )[1]
 
     far = np.array([[[3.0, 0.2], [-3.0, 1.0], [2.5, 0.5], [2.4, -1.0]]])
+    low = np.array([[[-3.0, 0.3], [-2.996, 1.0], [-2.99, -0.4], [-2.998, 0.5]]])
     fading = numbers(6, 3, size=np.geomspace(4, 0.1, 6)[:, None])  # for what keeps a maximum
     fading[0] = -np.abs(fading[0])
     return [
@@ -300,7 +304,10 @@ def questions(v, rng):
         Question(
             "pool",
             shown=[(numbers(2, 3, 4), numbers(4))],
-            hidden=[(numbers(3, 2, 5), numbers(5)), (far, np.array([300.0, 0.0]))],
+            hidden=[
+                (numbers(3, 2, 5), numbers(5)),
+                (np.concatenate([far, low]), np.array([300.0, 0.0])),
+            ],
             points=(1, 4),
             mistakes={
                 "the weights of a set add up to 1, not those of all sets": wrong_pool("other axis"),
@@ -387,7 +394,7 @@ def questions(v, rng):
                 ),
                 "that is the forward difference": wrong_difference({0: -1, 1: 1}),
                 "h is taken twice as large": wrong_difference(v["weights"], 2),
-                "the sign is wrong: who is subtracted from whom?": (
+                "the sign is wrong: look at what is subtracted from what": (
                     wrong_difference({k: -weight for k, weight in v["weights"].items()})
                 ),
             },
@@ -477,8 +484,9 @@ def _shares(v, s, axis=1):
         k = np.exp(s - s.max(axis=axis, keepdims=True))
         slope = k
     elif v["kappa"] == "sigmoid":
-        k = np.exp(-np.logaddexp(0, -s))
-        slope = k * (1 - k)
+        log_k = -np.logaddexp(0, -s)
+        k = np.exp(log_k - log_k.max(axis=axis, keepdims=True))
+        slope = k * np.exp(-np.logaddexp(0, s))
     else:
         k, slope = 1 + s**2, 2 * s
     total = k.sum(axis=axis, keepdims=True)
@@ -611,7 +619,7 @@ def _report(v):
     def weights(X):
         return _pool(v, F[v["f"]][0](X @ end[0] + end[1]), end[2])[1]
 
-    a = weights(X_new)
+    a, a_next = weights(X_new), weights(X_next)
     return {
         "before": losses[0],
         "after": losses[-1],
@@ -620,7 +628,8 @@ def _report(v):
         "mean_new": _loss(v, X_new.mean(axis=1), T_new)[0],
         "next_door": _machine(v, end, X_next, T_next)[0],
         "mean_next_door": _loss(v, X_next.mean(axis=1), T_next)[0],
-        "stuck_next_door": weights(X_next)[stuck_next].mean(),
+        "stuck_next_door": a_next[stuck_next].mean(),
+        "good_next_door": a_next[~stuck_next].mean(),
         "stuck": a[stuck].mean(),
         "good": a[~stuck].mean(),
     }

@@ -23,7 +23,7 @@ def penalties(strength, share):
             ],
         },
         "elastic": {
-            "penalty_title": "Of both a part",
+            "penalty_title": "Some of each",
             "penalty_text": "The elastic net mixes the two penalties of the book:",
             "penalty_formula": (
                 rf"{strength} \sum_{{i,j}} \Bigl({share}\,\lvert W_{{ij}}\rvert + "
@@ -155,8 +155,8 @@ NORMS = {
     "rms": {
         "norm_title": "Each example by its own size",
         "norm_text": (
-            "Root-mean-square normalisation gives the numbers of each example the size 1 and "
-            "leaves their mean alone. For one row $x$ of $X$:"
+            "Root-mean-square normalisation gives the numbers of each example the size 1. It takes "
+            "no mean away first. For one row $x$ of $X$:"
         ),
         "norm_formula": (
             r"\hat x_i = \frac{x_i}{\sqrt{\frac1D \sum_k x_k^2 + \epsilon}}, "
@@ -216,12 +216,12 @@ CLIPS = {
         "squares, of both arrays together, is at most"
     ),
     "largest": (
-        "multiplied by one common number not above 1, such that no entry of either array has a "
-        "size above"
+        "multiplied by one common number not above 1, such that no entry of either array has "
+        "an absolute value above"
     ),
     "sum": (
-        "multiplied by one common number not above 1, such that the sizes of all entries, of both "
-        "arrays together, add up to at most"
+        "multiplied by one common number not above 1, such that the absolute values of all "
+        "entries, of both arrays together, add up to at most"
     ),
     "own": (
         "each of the two arrays multiplied by a number of its own, not above 1, such that the "
@@ -243,7 +243,8 @@ STOPS = {
     ),
     "percent": (
         "Training ends as soon as the validation loss lies more than {percent} % above the lowest "
-        "one so far. Kept is the epoch with the lowest loss, the first one if there are several."
+        "one so far. Kept is the epoch with the lowest loss of all that were trained, the first "
+        "one if there are several."
     ),
 }
 
@@ -525,7 +526,7 @@ def questions(v, rng):
                 ),
                 "both mistakes of the given program are still there": wrong_pieces(*v["bugs"]),
                 "nothing is clipped": wrong_pieces("no clipping"),
-                "look again at what is measured: one number for both arrays, or one for each?": (
+                "look again at whether both arrays share one number, or each has its own": (
                     wrong_pieces(clip="global" if v["clip"] == "own" else "own")
                 ),
             },
@@ -579,12 +580,21 @@ def questions(v, rng):
                 "the second number sums over t from the wrong place: look where t begins": (
                     lambda right: np.array([right()[0], _distance(v, 1 - v["first"]), right()[2]])
                 ),
+                **(
+                    {
+                        "step 20 is counted twice, in both parts of the second number": (
+                            lambda right: right() + np.array([0, v["rate"], 0])
+                        )
+                    }
+                    if v["schedule"] == "warm-up"
+                    else {}
+                ),
                 "on a straight line the mean is halfway between the first and the last; "
                 "100 of that, not 99": lambda right: right() * [1, 1, 0.99],
                 "the third number takes the rate of t = 30 throughout": (
                     lambda right: np.array([*right()[:2], 100 * right()[0]])
                 ),
-                "the three are right up to a factor: where is the rate of the text?": (
+                "the three are right up to a factor, the rate in the text": (
                     lambda right: right() / v["rate"]
                 ),
             },
@@ -634,7 +644,7 @@ def _penalty_mistakes(v):
                 with_slope(lambda W, slope: slope / 2)
             ),
             "the rows are made orthogonal, not the columns": from_rows,
-            "the chain rule ends too soon: W itself is missing, or its place is wrong": (
+            "the slope of a square holds what was squared; that was more than W": (
                 with_slope(lambda W, slope: W * 4 * strength)
             ),
             "the identity is missing: a column should have the length 1": (
