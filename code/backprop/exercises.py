@@ -54,8 +54,8 @@ def diagnose(got: Iterable[Any], right: Iterable[Any], mistakes: Mapping[str, An
     Parameters
     ----------
     got, right : iterable
-        What a function returned in each case: a number, an array, or a tuple of them. A list is
-        taken for an array where one array is asked for.
+        What a function returned in each case: a number, an array, or a tuple of them. Numbers may
+        come in one array or one by one, and an array as a list.
     mistakes : dict
         For each hint what a function with this mistake returns in each case.
 
@@ -110,13 +110,16 @@ def _is_several(case: Any) -> bool:
 
 
 def _as_asked(case: Any, right: list[np.ndarray]) -> Any:
-    """Return a list as an array where one array is asked for, if it can be one."""
-    if not isinstance(case, list) or len(case) == len(right) or len(right) > 1:
-        return case
+    """Return numbers in the form asked for: in one array, or one by one."""
     try:
-        return np.asarray(case, dtype=float)
+        if len(right) == 1 and _is_several(case) and len(case) > 1:
+            if isinstance(case, list) or all(np.ndim(part) == 0 for part in case):
+                return np.asarray(case, dtype=float)
+        elif len(right) > 1 and not _is_several(case) and np.shape(case) == (len(right),):
+            return tuple(case)
     except (TypeError, ValueError):
-        return case
+        pass  # something else; the caller says what
+    return case
 
 
 def _is_close(a: np.ndarray, b: np.ndarray) -> bool:
