@@ -266,10 +266,16 @@ def lion(answer: Answer) -> Iterator[Any]:
 
 
 def _path(rule: Answer, slopes: Iterable[Any], betas: dict[str, float]) -> Any:
+    """Return the places that a rule leads to; none if it changes the one that it was given."""
     w, memory, path = np.zeros(4), defaultdict[str, Any](float), []
     for g in slopes:
-        if (w := rule(w, g, memory, 0.125, **betas)) is None:
+        before = np.copy(w)
+        after = rule(w, g, memory, 0.125, **betas)
+        if after is None:
             return None
+        if not np.array_equal(w, before):
+            return np.array([])
+        w = after
         path.append(np.copy(w))
     return np.array(path)
 
