@@ -68,7 +68,7 @@ MISTAKES = {
                 slope / T.shape[1] for slope in cross_entropy_gradients(parameters, X, T)
             ]
         ),
-        "the hidden layer keeps its sigmoid, and that its slope: only the loss has changed.": (
+        "the hidden layer still has its sigmoid, so its slope stays: only the loss has changed.": (
             lambda *arguments: variant(*arguments, hidden=lambda A: 1)
         ),
         "the outputs that should be 0 do not push there: a yes-or-no question has two terms.": (
