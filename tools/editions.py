@@ -28,17 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 README = Path(__file__).with_name("student.md")
 # What the pages are made of, and what a student gets of it, beside README.md.
-BOOK = (
-    "_config.yml",
-    "_ext",
-    "_static",
-    "_toc.yml",
-    "chapters",
-    "code",
-    "index.md",
-    "pyproject.toml",
-)
-STUDENT = "LICENSE", "LICENSE-TEXT", "binder", "chapters", "code", "pyproject.toml"
+CODE = "chapters", "code", "pyproject.toml"
+BOOK = *CODE, "TEACHING.md", "_config.yml", "_ext", "_static", "_toc.yml", "index.md"
+STUDENT = *CODE, "LICENSE", "LICENSE-TEXT", "binder"
 EXERCISE = re.compile(r"### Exercise (\d+\.\d+) ")
 REMARK = re.compile(r"^## Exercise (\d+\.\d+)\n\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 CHECK = re.compile(r"^exercises\.check\((\w+)\)$", re.MULTILINE)
