@@ -80,7 +80,8 @@ def diagnose(got: Iterable[Any], right: Iterable[Any], mistakes: Mapping[str, An
             return hint
     for a, b in zip(ours, theirs, strict=True):
         if len(a) != len(b):
-            return f"it returns {_count(len(a))} instead of {_count(len(b))}."
+            tip = " A list counts as several: np.array makes one array of it." * (len(b) == 1)
+            return f"it returns {_count(len(a))} instead of {_count(len(b))}.{tip}"
     places = [
         [(a[k], b[k]) for a, b in zip(ours, theirs, strict=True) if k < len(b)]
         for k in range(max(map(len, theirs)))
@@ -145,7 +146,8 @@ def _from_outside(pairs: Pairs) -> str:
     wrong = np.argwhere(~np.isclose(a, b, RELATIVE, ABSOLUTE))
     if not a.ndim or len(wrong) == a.size:
         return "the shape is right, the numbers are not."
-    return f"{len(wrong)} of {a.size} numbers are wrong, the first at {wrong[0].tolist()}."
+    numbers = f"{len(wrong)} of {a.size} numbers are wrong, the first at {wrong[0].tolist()}."
+    return f"in the array of shape {a.shape} {numbers}"
 
 
 def _common_factor(pairs: Pairs) -> float | None:

@@ -143,7 +143,12 @@ PLACE = A + np.array([[0, 0, 0], [0, 1, 0]])
         (["text"], [A], "it must return numbers or arrays."),
         ([{}], [A], "it must return numbers or arrays."),
         ([A], [(A, A)], "it returns one array instead of 2 arrays."),
-        ([(A, A, A)], [A], "it returns 3 arrays instead of one array."),
+        (
+            [[A, A, A]],
+            [A],
+            "it returns 3 arrays instead of one array. "
+            "A list counts as several: np.array makes one array of it.",
+        ),
         ([A.T], [A], "the shape is (3, 2), where (2, 3) is asked for."),
         (
             [A * np.inf],
@@ -156,7 +161,11 @@ PLACE = A + np.array([[0, 0, 0], [0, 1, 0]])
         ([3 * A, 3 * SQUARE], [A, SQUARE], "every number is 3 times what it should be."),
         ([3 * A, 2 * SQUARE], [A, SQUARE], "the shape is right, the numbers are not."),
         ([A, 3.0], [A, 2.0], "the shape is right, the numbers are not."),
-        ([A, PLACE], [A, A], "1 of 6 numbers are wrong, the first at [1, 1]."),
+        (
+            [A, PLACE],
+            [A, A],
+            "in the array of shape (2, 3) 1 of 6 numbers are wrong, the first at [1, 1].",
+        ),
         ([(A, -A)], [(A, A)], "array 2 of 2: the sign is turned."),
         (
             [(A, A), (2 * A, A)],
