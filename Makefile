@@ -18,7 +18,7 @@ NOTEBOOK = chapters/$(CHAPTER).ipynb
 # do then waits for a short one.
 SIDE_BY_SIDE := -m pytest -n logical
 
-.PHONY: help book pdf weight test lint check weekly oldest newest timing text chapter mutants exercises release grade benchmark speed digits data home pins clean python book-env test-env
+.PHONY: help book pdf slides weight test lint check weekly oldest newest timing text chapter mutants exercises student instructor release grade benchmark speed digits data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -52,6 +52,9 @@ weight: test-env ## weigh the pages beside the theme as it comes, into build/wei
 
 pdf: test-env ## print the book into _build/pdf/backpropagation.pdf
 	@"$(RUN)" tools/pdf.py
+
+slides: test-env book ## make the slides of four lectures in _build/slides, out of the built book
+	@"$(RUN)" tools/slides.py
 
 test: test-env ## run the tests: package, chapters, book, known bugs; minutes
 	@echo "Running the tests, a line for each file; \`make weekly\` runs those that wait for clocks ..."
@@ -88,6 +91,14 @@ timing: test-env ## time the chapters, one by one, for the page chapters/status.
 
 mutants: test-env ## change every sign, factor, axis, ... one at a time; MODULES="losses fast"
 	@"$(RUN)" tests/mutants/run.py $(MODULES)
+
+# HOME_URL=https://github.com/owner/name: the repository of your class, not this one.
+student instructor: test-env
+student: ## the book for students, without any solution, in _build/student
+instructor: ## the book with open solutions and remarks, in _build/instructor
+student instructor:
+	@echo "Building the $@'s edition ..."
+	@"$(RUN)" tools/editions.py $@ "$(HOME_URL)"
 
 # Your course's folder: what was released, handed in and marked. It is not part of this repository.
 COURSE := course

@@ -28,7 +28,7 @@ def printed(app: Sphinx) -> Path:
 
 
 class AskForSolutions(SphinxPostTransform):
-    """Put the choice above the exercises of a chapter."""
+    """Put the choice above the exercises of a chapter; a student's edition has no solutions."""
 
     default_priority = 950
     formats = ("html",)
@@ -36,8 +36,14 @@ class AskForSolutions(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         """Change the tree of one page."""
         for section in self.document.findall(nodes.section):
-            if "exercises" in section["ids"]:
+            if "exercises" in section["ids"] and any(map(_is_solution, section.findall())):
                 section.insert(1, nodes.raw("", CHOICE, format="html"))
+
+
+def _is_solution(node: nodes.Node) -> bool:
+    if isinstance(node, nodes.raw):
+        return "<summary>Solution" in node.astext()
+    return isinstance(node, nodes.container) and "tag_solution" in node["classes"]
 
 
 def offer(

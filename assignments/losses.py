@@ -130,11 +130,9 @@ def questions(v, rng):
 
 
 def _softmax_loss(Z, S):
-    """Return the mean over examples of -sum S log p, for any targets, and its gradient."""
-    log_p = Z - Z.max(axis=1, keepdims=True)
-    log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
-    slope = np.exp(log_p) * S.sum(axis=1, keepdims=True) - S
-    return -np.sum(S * log_p) / len(Z), slope / len(Z)
+    """Return the mean of -sum S log p, and its gradient if the rows of S add up to 1."""
+    log_p = Z - np.logaddexp.reduce(Z, axis=1, keepdims=True)
+    return -np.sum(S * log_p) / len(Z), (np.exp(log_p) - S) / len(Z)
 
 
 def _cross_entropy(Z, T, weight):

@@ -65,8 +65,8 @@ def rows_only(a, key, S):
     return slopes
 
 
-def hessian_times(gradient, w, v):
-    return gradient(w + 1e-50j * v).imag / 1e-50
+def hessian_times(gradient, w, v, h=1e-50):
+    return gradient(w + 1j * h * v).imag / h
 
 
 MISTAKES = {
@@ -157,6 +157,9 @@ MISTAKES = {
         ),
         "a difference loses small changes beside large slopes; a step to the side loses none.": (
             lambda gradient, w, v: (gradient(w + 1e-5 * v) - gradient(w - 1e-5 * v)) / 2e-5
+        ),
+        "the step is too long, its square is felt: what can it be, if nothing is subtracted?": (
+            lambda gradient, w, v: hessian_times(gradient, w, v, 1e-3)
         ),
         "that is v times Cv, one number; keep the entries apart.": (
             lambda gradient, w, v: v @ hessian_times(gradient, w, v)

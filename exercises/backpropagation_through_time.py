@@ -142,6 +142,11 @@ def coupled_back(
     return delta, [delta @ Wh.T, d_c * kept(f)]
 
 
+def carried_swapped(*arguments):
+    delta, carried = coupled_back(*arguments)
+    return delta, carried[::-1]
+
+
 def three_blocks(Wh, *arguments):
     delta, carried = coupled_back(Wh, *arguments)
     return delta[:, len(Wh) :], carried
@@ -190,6 +195,9 @@ MISTAKES = {
         "h is not handed on: every step reads the first one.": partial(lstm_loss, h_read=False),
         "the cell is not handed on: every step adds to the first one.": (
             partial(lstm_loss, c_kept=False)
+        ),
+        "a state is h and c, in this order.": (
+            lambda Wx, Wh, b, X, state, slope: lstm_loss(Wx, Wh, b, X, state[::-1], slope)
         ),
         "only the last h counts; the sum is over its entries, not over steps.": loss_of_all_steps,
         "the last h is to be multiplied by its slopes before the sum.": (
@@ -251,6 +259,10 @@ MISTAKES = {
         "the weights of i do nothing any more, but have an error term still.": (
             partial(coupled_back, idle=False)
         ),
+        "i has no weights of its own any more: to which gate does the slope in its block belong?": (
+            partial(coupled_back, idle=False, in_f=lambda c, g: c)
+        ),
+        "what is carried goes to h and c, in this order.": carried_swapped,
         "what later steps carry back into the cell is missing: d[1].": (
             partial(coupled_back, later=0)
         ),

@@ -28,6 +28,14 @@ def in_place(gradients, parameters, rate, delay, updates):
     return [delayed_descent(gradients, parameters, rate, 0, updates)[-1]] * (updates + 1)
 
 
+def counted_from_the_end(gradients, parameters, rate, delay, updates):
+    past = [parameters]
+    for _ in range(updates):
+        slopes = gradients(past[-delay] if len(past) > delay else past[0])
+        past.append([p - rate * g for p, g in zip(past[-1], slopes, strict=True)])
+    return past
+
+
 def present_at_first(gradients, parameters, rate, delay, updates):
     past = [parameters]
     for update in range(updates):
@@ -51,6 +59,35 @@ def tree_all_reduce(vectors, partner=lambda k, r, K: k ^ 2**r, rounds=None):
     for r in range(K.bit_length() - 1) if rounds is None else rounds:
         held = [held[k] + held[partner(k, r, K)] for k in range(K)]
     return held
+
+
+def halving_all_reduce(vectors, highest_first=False, back=True, half=lambda k, bit: k // bit % 2):
+    K, held = len(vectors), np.array(vectors)
+    mine, sent = [np.arange(held.shape[1])] * K, np.zeros(K)
+    bits = [2**r for r in range(K.bit_length() - 1)][:: -1 if highest_first else 1]
+    for bit in bits:
+        mine = [np.array_split(mine[k], 2)[half(k, bit)] for k in range(K)]
+        before = held.copy()
+        for k in range(K):
+            held[k, mine[k]] += before[k ^ bit, mine[k]]
+            sent[k ^ bit] += 8 * len(mine[k])
+    for bit in reversed(bits if back else []):
+        before = held.copy()
+        for k in range(K):
+            held[k, mine[k ^ bit]] = before[k ^ bit, mine[k ^ bit]]
+            sent[k ^ bit] += 8 * len(mine[k ^ bit])
+        mine = [np.union1d(mine[k], mine[k ^ bit]) for k in range(K)]
+    return held, sent
+
+
+def with_sent(sent):
+    """Return the right sums with other numbers of bytes."""
+    return lambda vectors: (halving_all_reduce(vectors)[0], sent(halving_all_reduce(vectors)[1]))
+
+
+def whole_vectors(vectors):
+    K, P = np.shape(vectors)
+    return tree_all_reduce(vectors), np.full(K, 8 * P * (K.bit_length() - 1))
 
 
 def one_of_each_pair(vectors):
@@ -142,6 +179,14 @@ MISTAKES = {
     },
     delayed_descent: {
         "the gradient is one update too old: with a delay of 0 it is that of the present.": too_old,
+        "the gradient is one update too young: with a delay of 1 it is not that of the present.": (
+            lambda gradients, parameters, rate, delay, updates: delayed_descent(
+                gradients, parameters, rate, max(0, delay - 1), updates
+            )
+        ),
+        "the gradient is one update too young; and counted from the end, which entry is -0?": (
+            counted_from_the_end
+        ),
         "only the gradient is old; the step begins at the present weights.": (
             lambda *arguments: delayed_descent(*arguments, from_old=True)
         ),
@@ -209,5 +254,34 @@ MISTAKES = {
             lambda vectors: tree_all_reduce(vectors)[0]
         ),
         "everybody passes on what it holds, and nobody adds.": (lambda vectors: vectors[::-1]),
+    },
+    halving_all_reduce: {
+        "the sum is there, but whole vectors are sent, as in the tree.": whole_vectors,
+        "each worker holds its own part of the sum only: the way back is missing.": (
+            lambda vectors: halving_all_reduce(vectors, back=False)
+        ),
+        "what is sent on the way back counts, too.": with_sent(lambda sent: sent / 2),
+        "those are numbers; in float64 each of them has 8 bytes.": with_sent(lambda sent: sent / 8),
+        "those are numbers, of 8 bytes each, and only those of the way there.": (
+            with_sent(lambda sent: sent / 16)
+        ),
+        "those are the bytes of all workers together; ask for each one's.": (
+            with_sent(lambda sent: np.full(len(sent), sent.sum()))
+        ),
+        "both of a pair answer for the same half, so nobody adds up the other one.": (
+            lambda vectors: halving_all_reduce(vectors, half=lambda k, bit: 0)
+        ),
+        "nearly: the pairs come in another order than in the tree, so the last bits differ.": (
+            lambda vectors: halving_all_reduce(vectors, highest_first=True)
+        ),
+        "that is the mean: here, too, only the sum is asked for.": (
+            lambda vectors: (
+                np.array(halving_all_reduce(vectors)[0]) / len(vectors),
+                halving_all_reduce(vectors)[1],
+            )
+        ),
+        "that is what the workers hold; return what each has sent, too.": (
+            lambda vectors: halving_all_reduce(vectors)[0]
+        ),
     },
 }

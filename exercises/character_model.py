@@ -143,6 +143,19 @@ MISTAKES = {
         "the gates stand in the old order still, and the old cell's 1 is missing.": (
             lambda *arguments: from_basic_lstm_cell(*arguments, order=(0, 1, 2, 3), up=0)
         ),
+        "the matrices keep the old order of the gates.": (
+            lambda *arguments: from_basic_lstm_cell(
+                *arguments, order=(0, 1, 2, 3), places=(0, 2, 1, 3)
+            )
+        ),
+        "the gates stand as i, f, o, g: which order has the cell of this book?": (
+            lambda *arguments: from_basic_lstm_cell(*arguments, order=(0, 2, 3, 1), one=2)
+        ),
+        "the old cell adds its 1 to the gate itself, once, so it belongs into b, not into K.": (
+            lambda K, b, inputs: from_basic_lstm_cell(
+                K + np.repeat([0, 0, 1, 0], len(b) // 4), b, inputs, up=0
+            )
+        ),
         "in (x, h) the input comes first, so its rows are the first ones.": (
             lambda K, b, inputs: from_basic_lstm_cell(np.roll(K, inputs, axis=0), b, inputs)
         ),

@@ -63,6 +63,23 @@ def lion_without_a_share(w, g, s, rate, beta_1=0.9, beta_2=0.99):
     return w - rate * step
 
 
+def lion_of_signs(w, g, s, rate, beta_1=0.9, beta_2=0.99):
+    step = np.sign(beta_1 * s["m"] + (1 - beta_1) * g)
+    s["m"] = beta_2 * s["m"] + (1 - beta_2) * step
+    return w - rate * step
+
+
+def lion_forgetting(w, g, s, rate, beta_1=0.9, beta_2=0.99):
+    step = np.sign(beta_1 * s["m"] + (1 - beta_1) * g)
+    s["m"] = (1 - beta_2) * s["m"] + beta_2 * g
+    return w - rate * step
+
+
+def lion_in_place(w, *arguments, **betas):
+    w[:] = lion(w, *arguments, **betas)
+    return w
+
+
 def lion_with_one_mean(w, g, s, rate, beta_1=0.9, beta_2=0.99):
     s["m"] = beta_1 * s["m"] + (1 - beta_1) * g
     return w - rate * np.sign(s["m"])
@@ -151,6 +168,9 @@ MISTAKES = {
         "return the new w, not the step alone.": (
             lambda w, g, s, rate, *betas, **more: lion(0, g, s, rate, *betas, **more)
         ),
+        "w itself is changed: return a new one, `descend` keeps its places.": lion_in_place,
+        "m remembers slopes, not signs.": lion_of_signs,
+        "the mean keeps beta_2 of its old value, not 1 - beta_2.": lion_forgetting,
         "the steps go uphill.": (
             lion_with(lambda m, new, g, beta: -np.sign(beta * m + (1 - beta) * g))
         ),

@@ -31,13 +31,15 @@ LOOK_AT = (
     "what a dropped unit gets",
     "whether the mask that comes back is the one that went forward",
     "a mask that does not keep exactly half",
+    "slopes that differ from place to place",
+    "each place by itself, not at their sum",
 )
 
 
 def letting_through(missed):
     """Return a test that lets just these of the wrong functions through, and its hint."""
     mask, slope = np.array([1, 1, 0]), np.array([2.0, 3.0, 4.0])
-    expected = ([4, 6, 0], [2, 3, 0], [4, 6, 8], [0, 6, 8], [3, 4.5, 0])
+    expected = [[4, 6, 0], [2, 3, 0], [4, 6, 8], [0, 6, 8], [3, 4.5, 0], [6, 6, 0], [0, 4, 6]]
     allowed = [expected[0], *(expected[n + 1] for n in missed)]
 
     def test(backward):
@@ -93,6 +95,10 @@ def independent(mistakes_1, mistakes_2, common, n):
     return abs(p - q) / np.sqrt((p * (1 - p) + q * (1 - q)) / n)
 
 
+def alone(mistakes, other, n):
+    return abs(mistakes - other) / np.sqrt(mistakes * (1 - mistakes / n))
+
+
 MISTAKES = {
     l1_step: {
         "the penalty pushes the wrong way: weights move away from zero.": (
@@ -145,7 +151,7 @@ MISTAKES = {
     },
     test_mask_backward: {
         "it rejects the right gradient.": rejecting,
-        **dict(letting_through(missed) for missed in ([0], [1], [2], [3], range(4))),
+        **dict(letting_through(missed) for missed in ([0], [1], [2], [3], [4], [5], range(6))),
     },
     row_weights: {
         "old pixels belong in the rows, new ones in the columns.": (
@@ -198,6 +204,17 @@ MISTAKES = {
         ),
         "the images that both misread say nothing: only one of the two must be wrong.": (
             lambda mistakes_1, mistakes_2, common, n: deviations_apart(mistakes_1, mistakes_2, 0, n)
+        ),
+        "the images that both misread decide nothing: those that one misreads do.": (
+            lambda mistakes_1, mistakes_2, common, n: (
+                abs(mistakes_1 - mistakes_2) / np.sqrt(mistakes_1 + mistakes_2)
+            )
+        ),
+        "that is the deviation of the first accuracy; ask for that of the difference.": (
+            lambda mistakes_1, mistakes_2, common, n: alone(mistakes_1, mistakes_2, n)
+        ),
+        "that is the deviation of the second accuracy; ask for that of the difference.": (
+            lambda mistakes_1, mistakes_2, common, n: alone(mistakes_2, mistakes_1, n)
         ),
         "it divides by the variance; a deviation is its root.": (
             lambda mistakes_1, mistakes_2, common, n: (

@@ -239,10 +239,15 @@ def course_config(course: Path) -> Config:
     """Return nbgrader's settings for a course's folder."""
     config = Config()
     config.CourseDirectory.root = str(course.resolve())
-    config.CourseDirectory.course_id = "backpropagation"
     config.ClearSolutions.code_stub = {"python": STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
     return config
+
+
+CONFIG = """# For nbgrader's commands in this folder; add to it what your server needs.
+c = get_config()
+c.CourseDirectory.course_id = "backpropagation"
+"""
 
 
 def seeds(course: Path) -> dict[str, int]:
@@ -257,6 +262,8 @@ def release(name: str, seed: int, course: Path) -> Path:
     assignment = make(name, seed)
     source = course / "source" / name / f"{name}.ipynb"
     source.parent.mkdir(parents=True, exist_ok=True)
+    if not (settings := course / "nbgrader_config.py").exists():
+        settings.write_text(CONFIG, encoding="utf-8")
     nbformat.write(assignment.notebook, source)
     result = NbGraderAPI(config=course_config(course)).generate_assignment(name, force=True)
     if not result["success"]:

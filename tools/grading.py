@@ -17,8 +17,9 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,13 @@ import answering
 import marks
 import sandbox
 from assignments import ASSIGNMENTS, KINDS, NAMES, TEXT_STUB, Assignment, Key, Question, make, seeds
+from nbgrader.utils import parse_utc
 from tqdm import tqdm
 
 from backprop import exercises
 
 ENCODINGS = "utf-8-sig", "utf-16", "cp1252"
+EXCHANGE = "timestamp.txt", "submission_secret.txt"  # what nbgrader's exchange adds
 CHECK = re.compile(r"# \d+ points: ")
 # What learning platforms add to the name of a student's file or folder.
 MOODLE = re.compile(r"(?P<student>.+?)(?:_\d+)?_assignsubmission_\w+", re.DOTALL)
@@ -51,6 +54,12 @@ class Submission:
         """What tells this version of the newest notebook from others."""
         data = self.notebooks[0].read_bytes() if self.notebooks else b""
         return hashlib.sha256(data).hexdigest()
+
+    @property
+    def exchange(self) -> dict[str, str]:
+        """What nbgrader's exchange put beside the notebook, and needs to give feedback back."""
+        files = [self.notebooks[0].with_name(name) for name in EXCHANGE] if self.notebooks else []
+        return {file.name: file.read_text(encoding="utf-8") for file in files if file.exists()}
 
 
 def find(folder: Path, name: str, deadline: datetime | None = None) -> list[Submission]:
@@ -77,11 +86,21 @@ def find(folder: Path, name: str, deadline: datetime | None = None) -> list[Subm
             said_late.add(student)
     submissions = []
     for student, notebooks in found.items():
-        notebooks.sort(key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
-        modified = max((path.stat().st_mtime for path in notebooks), default=0)
-        late = deadline is not None and modified > deadline.timestamp()
+        notebooks.sort(key=lambda path: (_handed_in(path), path.name), reverse=True)
+        last = max(map(_handed_in, notebooks), default=0)
+        late = deadline is not None and last > deadline.timestamp()
         submissions.append(Submission(student, notebooks, late or student in said_late))
     return submissions
+
+
+def _handed_in(path: Path) -> float:
+    """Return when a notebook was handed in, as nbgrader's exchange or else its file tells."""
+    stamp = path.with_name(EXCHANGE[0])
+    if stamp.exists():
+        with suppress(ValueError):
+            text = stamp.read_text(encoding="utf-8")
+            return float(parse_utc(text).replace(tzinfo=UTC).timestamp())
+    return path.stat().st_mtime
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -121,6 +140,7 @@ def mark(assignment: Assignment, submission: Submission) -> dict[str, Any]:
     record: dict[str, Any] = {
         "student": submission.student,
         "late": submission.late,
+        "exchange": submission.exchange,
         "notes": [],
         "questions": {},
         "words": {},

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+NOT_SET = "https://home-not-set.invalid/backprop-by-hand"  # nobody can register it
 # The second form serves to try things out on one computer, the last takes the address away again.
 VALID_HOME = re.compile(
     r"https://github\.com/[\w-]+/[\w.-]+|file://(localhost)?/[^\"\\\s]+"

@@ -54,7 +54,9 @@ def write(assignment: Assignment, records: list[dict[str, Any]], course: Path) -
             total=total(record),
             of=of(record),
         )
-        write_whole(course / "feedback" / assignment.name / f"{record['student']}.html", page)
+        folder = course / "feedback" / record["student"] / assignment.name
+        for name, text in {f"{assignment.name}.html": page, **record["exchange"]}.items():
+            write_whole(folder / name, text)
     _write_gradebook(assignment, records, course)
 
 

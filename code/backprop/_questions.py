@@ -266,10 +266,16 @@ def lion(answer: Answer) -> Iterator[Any]:
 
 
 def _path(rule: Answer, slopes: Iterable[Any], betas: dict[str, float]) -> Any:
+    """Return the places that a rule leads to; none if it changes the one that it was given."""
     w, memory, path = np.zeros(4), defaultdict[str, Any](float), []
     for g in slopes:
-        if (w := rule(w, g, memory, 0.125, **betas)) is None:
+        before = np.copy(w)
+        after = rule(w, g, memory, 0.125, **betas)
+        if after is None:
             return None
+        if not np.array_equal(w, before):
+            return np.array([])
+        w = after
         path.append(np.copy(w))
     return np.array(path)
 
@@ -424,7 +430,7 @@ def _steps(answer: Answer) -> Iterator[Any]:
 
 
 def test_mask_backward(answer: Answer) -> Iterator[Any]:
-    """Exercise 3: which of five functions the test lets through, the right one first."""
+    """Exercise 3: which of seven functions the test lets through, the right one first."""
 
     def share_kept(mask: Any, slope: Any) -> Any:
         return slope * mask * np.size(mask) / max(np.sum(mask), 1)
@@ -434,6 +440,8 @@ def test_mask_backward(answer: Answer) -> Iterator[Any]:
         lambda mask, slope: slope * 2,
         lambda mask, slope: slope * np.roll(mask, 1) * 2,
         share_kept,
+        lambda mask, slope: 2 * mask * np.mean(slope),
+        lambda mask, slope: np.roll(slope * mask, 1) * 2,
     ]
     yield _let_through(answer, lambda mask, slope: slope * mask * 2, wrong)
 
@@ -530,3 +538,13 @@ def tree_all_reduce(answer: Answer) -> Iterator[Any]:
     big = 1e16  # beside it a 1 is lost
     columns = [[big, -big, 1, 1], [big, 1, -big, 1], [1, big, 1, -big]]
     yield _as_array(answer(list(np.transpose(columns).astype(float))))
+
+
+def halving_all_reduce(answer: Answer) -> Iterator[Any]:
+    """Exercise 6: what is held and sent by eight workers, and by four, who show the order."""
+    big = 1e16
+    rows = [[big, big, 1, 1], [-big, 1, big, 1], [1, -big, 1, big], [1, 1, -big, -big]]
+    for vectors in (_normal(0, 8, 16), np.array(rows)):
+        result = answer(list(vectors))
+        is_pair = isinstance(result, tuple | list) and len(result) == 2
+        yield tuple(map(_as_array, result)) if is_pair else _as_array(result)

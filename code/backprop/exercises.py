@@ -54,7 +54,8 @@ def diagnose(got: Iterable[Any], right: Iterable[Any], mistakes: Mapping[str, An
     Parameters
     ----------
     got, right : iterable
-        What a function returned in each case: a number, an array, or a tuple of them.
+        What a function returned in each case: a number, an array, or a tuple of them. Numbers may
+        come in one array or one by one, and an array as a list.
     mistakes : dict
         For each hint what a function with this mistake returns in each case.
 
@@ -68,11 +69,11 @@ def diagnose(got: Iterable[Any], right: Iterable[Any], mistakes: Mapping[str, An
         return "nothing is returned yet."
     if any(result is None for result in got):
         return "in some cases nothing is returned."
+    theirs = arrays(right)
     try:
-        ours = arrays(got)
+        ours = arrays(map(_as_asked, got, theirs))
     except (TypeError, ValueError):
         return "it must return numbers or arrays."
-    theirs = arrays(right)
     if agree(ours, theirs):
         return ""
     for hint, results in mistakes.items():
@@ -80,8 +81,7 @@ def diagnose(got: Iterable[Any], right: Iterable[Any], mistakes: Mapping[str, An
             return hint
     for a, b in zip(ours, theirs, strict=True):
         if len(a) != len(b):
-            tip = " A list counts as several: np.array makes one array of it." * (len(b) == 1)
-            return f"it returns {_count(len(a))} instead of {_count(len(b))}.{tip}"
+            return f"it returns {_count(len(a))} instead of {_count(len(b))}."
     places = [
         [(a[k], b[k]) for a, b in zip(ours, theirs, strict=True) if k < len(b)]
         for k in range(max(map(len, theirs)))
@@ -109,6 +109,19 @@ def _is_several(case: Any) -> bool:
     return isinstance(case, tuple | list)
 
 
+def _as_asked(case: Any, right: list[np.ndarray]) -> Any:
+    """Return numbers in the form asked for: in one array, or one by one."""
+    try:
+        if len(right) == 1 and _is_several(case) and len(case) > 1:
+            if isinstance(case, list) or all(np.ndim(part) == 0 for part in case):
+                return np.asarray(case, dtype=float)
+        elif len(right) > 1 and not _is_several(case) and np.shape(case) == (len(right),):
+            return tuple(case)
+    except (TypeError, ValueError):
+        pass  # something else; the caller says what
+    return case
+
+
 def _is_close(a: np.ndarray, b: np.ndarray) -> bool:
     return a.shape == b.shape and np.allclose(a, b, RELATIVE, ABSOLUTE, equal_nan=True)
 
@@ -121,15 +134,16 @@ def _at_places(places: list[Pairs]) -> str:
     """Say which arrays are wrong, if others are right, and what can be seen of them."""
     wrong = [k for k, pairs in enumerate(places) if any(a.shape != b.shape for a, b in pairs)][:1]
     wrong = wrong or [k for k, pairs in enumerate(places) if not all(_is_close(*p) for p in pairs)]
-    seen = _from_outside([pair for k in wrong for pair in places[k]])
+    where = f" of array {wrong[0] + 1}" if len(wrong) > 1 else ""
+    seen = _from_outside([pair for k in wrong for pair in places[k]], where)
     if len(wrong) == len(places):
         return seen
     numbers = " and ".join(str(k + 1) for k in wrong)
     return f"array{'s' * (len(wrong) > 1)} {numbers} of {len(places)}: {seen}"
 
 
-def _from_outside(pairs: Pairs) -> str:
-    """Say what can be seen without knowing the exercise."""
+def _from_outside(pairs: Pairs, where: str) -> str:
+    """Say what can be seen without knowing the exercise; `where` names the first pair's array."""
     for a, b in pairs:
         if a.shape != b.shape:
             return f"the shape is {a.shape}, where {b.shape} is asked for."
@@ -146,8 +160,8 @@ def _from_outside(pairs: Pairs) -> str:
     wrong = np.argwhere(~np.isclose(a, b, RELATIVE, ABSOLUTE))
     if not a.ndim or len(wrong) == a.size:
         return "the shape is right, the numbers are not."
-    numbers = f"{len(wrong)} of {a.size} numbers are wrong, the first at {wrong[0].tolist()}."
-    return f"in the array of shape {a.shape} {numbers}"
+    place = wrong[0].tolist()
+    return f"{len(wrong)} of {a.size} numbers{where} are wrong, the first at {place}."
 
 
 def _common_factor(pairs: Pairs) -> float | None:

@@ -4,15 +4,18 @@ import csv
 import json
 import os
 import socket
+import subprocess
 import sys
+from pathlib import Path
 
+import assignments
 import grading
 import nbformat
 import pytest
 import sandbox
 from nbgrader.api import Gradebook
 
-NAME = "losses"
+NAME, SEED = "losses", 7
 QUESTIONS = ["robust_loss", "weighted_cross_entropy", "smoothed_cross_entropy", "slope_on_paper"]
 FULL, SHOWN, NONE = (8, 10, 10, 4), (2, 2, 2, 0), (0, 0, 0, 0)
 needs_isolation = pytest.mark.skipif(
@@ -484,9 +487,43 @@ def test_names_late_and_second_submissions(solved, released, course, tmp_path):
         rows = {row["student"]: row for row in csv.DictReader(lines)}
     assert {row["total"] for row in rows.values()} == {"32"}
     assert "'=1+1" in rows
-    assert (course / "feedback" / "losses" / "李 四.html").exists()
-    page = (course / "feedback" / "losses" / "<b>x.html").read_text(encoding="utf-8")
+    assert (course / "feedback" / "李 四" / NAME / "losses.html").exists()
+    page = (course / "feedback" / "<b>x" / NAME / "losses.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;x: 32 of 36 points." in page
+
+
+def test_a_class_on_a_server_gets_and_hands_in_by_nbgraders_exchange(solved, tmp_path):
+    """Every command as the guide gives it; time and feedback go the same way."""
+    course, home = tmp_path / "course", tmp_path / "home"
+    assignments.release(NAME, SEED, course)
+    home.mkdir()
+    settings = (course / "nbgrader_config.py").read_text(encoding="utf-8")
+    exchange = tmp_path / "exchange"
+    exchange.mkdir()
+    exchange.chmod(0o777)
+    for folder in (course, home):
+        (folder / "nbgrader_config.py").write_text(
+            f"{settings}c.Exchange.root = {str(exchange)!r}\n", encoding="utf-8"
+        )
+
+    def nbgrader(command, folder):
+        program = Path(sys.executable).with_name("nbgrader")
+        done = subprocess.run([program, command, NAME], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    nbgrader("release_assignment", course)
+    nbgrader("fetch_assignment", home)
+    nbformat.write(solved, home / NAME / "losses.ipynb")
+    os.utime(home / NAME / "losses.ipynb", (0, 0))
+    nbgrader("submit", home)
+    nbgrader("collect", course)
+    (record,) = graded(course / "submitted", course, grading.datetime(2001, 1, 1)).values()
+    assert points(record) == FULL
+    assert record["late"]  # the exchange's time counts, not the file's
+    nbgrader("release_feedback", course)
+    nbgrader("fetch_feedback", home)
+    (page,) = (home / NAME / "feedback").rglob("*.html")
+    assert "32 of 36 points, handed in late." in page.read_text(encoding="utf-8")
 
 
 def test_a_stopped_run_goes_on_and_loses_and_doubles_nothing(solved, course, tmp_path, monkeypatch):
@@ -541,7 +578,9 @@ def test_points_for_words_come_from_the_sheet_and_reach_marks_feedback_and_grade
         assert "Bob,0,0,0,0,0,0,36,," in marks
     assert "Ann,35.5" in (course / "marks" / "losses-moodle.csv").read_text(encoding="utf-8-sig")
     assert ",Ann,,35.5" in (course / "marks" / "losses-canvas.csv").read_text(encoding="utf-8-sig")
-    assert "Good" in (course / "feedback" / "losses" / "Ann.html").read_text(encoding="utf-8")
+    assert "Good" in (course / "feedback" / "Ann" / NAME / "losses.html").read_text(
+        encoding="utf-8"
+    )
     with Gradebook(f"sqlite:///{course}/gradebook.db", "backpropagation") as gradebook:
         scores = {row["student"]: row["score"] for row in gradebook.submission_dicts(NAME)}
     assert scores["Ann"] == 35.5
@@ -584,7 +623,7 @@ spy()
     cell_of(solved, "robust_loss").source = tells
     write(solved, folder / "spy" / "losses.ipynb")
     graded(folder, course)
-    page = (course / "feedback" / "losses" / "spy.html").read_text(encoding="utf-8")
+    page = (course / "feedback" / "spy" / NAME / "losses.html").read_text(encoding="utf-8")
     hidden = {
         f"{value}"
         for question in assignment.questions

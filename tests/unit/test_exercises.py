@@ -140,15 +140,25 @@ PLACE = A + np.array([[0, 0, 0], [0, 1, 0]])
         ([A], [A * (1 + 1e-9)], ""),
         ([A, 1.0], [A, 1], ""),
         ([A, None], [A, A], "in some cases nothing is returned."),
+        ([A.tolist(), list(A)], [A, A], ""),
+        ([[1.0]], [1.0], ""),
+        ([(1.0, 2.0)], [np.array([1.0, 2.0])], ""),
+        ([(1.0, 2.0)], [A], "the shape is (2,), where (2, 3) is asked for."),
+        ([np.array([1.0, 2.0])], [(1.0, 2.0)], ""),
+        ([np.array([1.0])], [np.array([1.0])], ""),
+        (
+            [np.array([1.0, 2.0])],
+            [(A, A)],
+            "array 1 of 2: the shape is (), where (2, 3) is asked for.",
+        ),
+        ([[A.tolist()]], [A], ""),
+        ([[A[0], SQUARE[0]]], [A], "it returns 2 arrays instead of one array."),
+        ([[-A[0], -A[1]]], [A], "the sign is turned."),
+        ([[A, A, A]], [(A, A)], "it returns 3 arrays instead of 2 arrays."),
         (["text"], [A], "it must return numbers or arrays."),
         ([{}], [A], "it must return numbers or arrays."),
         ([A], [(A, A)], "it returns one array instead of 2 arrays."),
-        (
-            [[A, A, A]],
-            [A],
-            "it returns 3 arrays instead of one array. "
-            "A list counts as several: np.array makes one array of it.",
-        ),
+        ([(A, A, A)], [A], "it returns 3 arrays instead of one array."),
         ([A.T], [A], "the shape is (3, 2), where (2, 3) is asked for."),
         (
             [A * np.inf],
@@ -161,11 +171,7 @@ PLACE = A + np.array([[0, 0, 0], [0, 1, 0]])
         ([3 * A, 3 * SQUARE], [A, SQUARE], "every number is 3 times what it should be."),
         ([3 * A, 2 * SQUARE], [A, SQUARE], "the shape is right, the numbers are not."),
         ([A, 3.0], [A, 2.0], "the shape is right, the numbers are not."),
-        (
-            [A, PLACE],
-            [A, A],
-            "in the array of shape (2, 3) 1 of 6 numbers are wrong, the first at [1, 1].",
-        ),
+        ([A, PLACE], [A, A], "1 of 6 numbers are wrong, the first at [1, 1]."),
         ([(A, -A)], [(A, A)], "array 2 of 2: the sign is turned."),
         (
             [(A, A), (2 * A, A)],
@@ -176,6 +182,16 @@ PLACE = A + np.array([[0, 0, 0], [0, 1, 0]])
             [(2 * A, A, 2 * A)],
             [(A, A, A)],
             "arrays 1 and 3 of 3: every number is 2 times what it should be.",
+        ),
+        (
+            [(PLACE, 1 + A)],
+            [(A, A)],
+            "1 of 6 numbers of array 1 are wrong, the first at [1, 1].",
+        ),
+        (
+            [(A, PLACE, 1 + A)],
+            [(A, A, A)],
+            "arrays 2 and 3 of 3: 1 of 6 numbers of array 2 are wrong, the first at [1, 1].",
         ),
         (
             [(A, A.T), A],
