@@ -2,9 +2,10 @@
 
     python tools/book_text.py
 
-Writes code/backprop/data/book.txt and prints its SHA-256, which `datasets.book_text` checks. The
-snapshot is frozen: the stored outputs of the chapter belong to it. Take a new one only to execute
-that chapter anew.
+Writes code/backprop/data/book.txt and prints its SHA-256, which `datasets.book_text` checks. It
+holds the prose of the chapters before that one, but no solution, for the package goes to students,
+too, and no text that stands for a figure. The snapshot is frozen: the stored outputs of the chapter
+belong to it. Take a new one only to execute that chapter anew.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from typing import Any
 import nbformat
 
 ROOT = Path(__file__).parents[1]
+READER = "07_character_model"  # the chapter that reads it
 TARGET = ROOT / "code" / "backprop" / "data" / "book.txt"
 SPELLED = {"’": "'", "“": '"', "”": '"', "–": "-", "−": "-", "×": "x", "…": "...", "ü": "u"}
 
@@ -39,23 +41,21 @@ def plain(text: str) -> Iterator[str]:
 
 
 def prose(notebook: Any) -> Iterator[str]:
-    """Return the text of a chapter's cells, and what is said of its figures."""
+    """Return the text of a chapter's cells and the captions of its figures."""
     for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            yield from plain(cell.source)
-        figure = cell.metadata.get("mystnb", {})
-        for key, part in (("image", "alt"), ("figure", "caption")):
-            yield from plain(figure.get(key, {}).get(part, ""))
+        if "solution" not in cell.metadata.get("tags", []):
+            if cell.cell_type == "markdown":
+                yield from plain(cell.source)
+            yield from plain(cell.metadata.get("mystnb", {}).get("figure", {}).get("caption", ""))
 
 
 def main() -> None:
     """Write the snapshot."""
     lines: list[str] = []
     for path in sorted((ROOT / "chapters").glob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-        lines += prose(notebook)
-    for name in ("notation", "glossary"):
-        lines += plain((ROOT / "chapters" / f"{name}.md").read_text(encoding="utf-8"))
+        if path.stem < READER:
+            notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+            lines += prose(notebook)
     data = ("\n".join(lines) + "\n").encode("ascii")
     TARGET.write_bytes(data)
     print(f"{TARGET.relative_to(ROOT)}: {len(data):,} characters, {len(set(data))} different")
