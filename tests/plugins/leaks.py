@@ -25,7 +25,7 @@ def runs(text):
     """Return all runs of words in a text, most of them no numbers and no letters."""
     found = words(text)
     every = {" ".join(found[k : k + RUN]) for k in range(len(found) - RUN + 1)}
-    return {run for run in every if GAP not in run and len(re.findall(r"[^\W\d_]{2,}", run)) >= 5}
+    return {run for run in every if GAP not in run and len(re.findall(r"[^\W\d_]{2,}", run)) >= 6}
 
 
 def text_of(cell):
