@@ -219,10 +219,11 @@ def _check(
         else:
             lines.append(f"expected = {_literal(result)}")
             lines.append("np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-9)")
-    head = f"# {points} points: {name} must give these numbers."
+    worth = "1 point" if points == 1 else f"{points} points"
+    head = f"# {worth}: {name} must give these numbers."
     if kind == "shown":
         return "\n".join([head, *lines])
-    hidden = f"# {points} points: {name} must also be right for other numbers, not shown here."
+    hidden = f"# {worth}: {name} must also be right for other numbers, not shown here."
     return "\n".join([hidden, "### BEGIN HIDDEN TESTS", *lines, "### END HIDDEN TESTS"])
 
 

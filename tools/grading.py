@@ -35,7 +35,7 @@ from backprop import exercises
 
 ENCODINGS = "utf-8-sig", "utf-16", "cp1252"
 EXCHANGE = "timestamp.txt", "submission_secret.txt"  # what nbgrader's exchange adds
-CHECK = re.compile(r"# \d+ points: ")
+CHECK = re.compile(r"# \d+ points?: ")
 # What learning platforms add to the name of a student's file or folder.
 MOODLE = re.compile(r"(?P<student>.+?)(?:_\d+)?_assignsubmission_\w+", re.DOTALL)
 CANVAS = re.compile(r"(?P<student>[^_]+)(?P<late>_LATE)?_\d+_\d+_.+", re.DOTALL | re.IGNORECASE)
