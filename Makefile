@@ -18,7 +18,7 @@ NOTEBOOK = chapters/$(CHAPTER).ipynb
 # do then waits for a short one.
 SIDE_BY_SIDE := -m pytest -n logical
 
-.PHONY: help book pdf slides weight test lint check weekly oldest newest timing text chapter mutants exercises student instructor release grade benchmark speed digits data home pins clean python book-env test-env
+.PHONY: help book pdf slides weight test lint check weekly oldest newest timing text chapter mutants exercises student instructor release grade benchmark speed digits bind data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -131,6 +131,9 @@ text: test-env ## CHAPTER=02_chain_rule: write the chapter as text to build/text
 chapter: test-env ## CHAPTER=02_chain_rule: take over edited text, execute, test
 	@"$(RUN)" tools/notebooks.py chapter "$(CHAPTER)"
 	@"$(RUN)" -m pytest -q "$(NOTEBOOK)" tests/chapters/test_notebooks.py -k "$(CHAPTER)"
+
+bind: test-env ## LABELS="sigmoid": show formulas that have changed; bind these to their tests
+	@"$(RUN)" tests/chapters/bind.py $(LABELS)
 
 data: test-env ## make code/backprop/data/mnist.npz again from the original files
 	@"$(RUN)" tools/mnist.py

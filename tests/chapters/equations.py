@@ -1,4 +1,4 @@
-"""The labels of the book's equations, and who claims to test or to implement which."""
+"""The book's equations, and who claims to test or to implement which."""
 
 import ast
 import re
@@ -8,19 +8,47 @@ from pathlib import Path
 import nbformat
 
 FENCE = re.compile(r"^([ >]*)(```+|~~~+).*?^\1\2", re.MULTILINE | re.DOTALL)
-EQUATION = re.compile(r"\$\$.+?\$\$[ \t]*(?:\(([^()\n]+)\)[ \t]*$)?", re.MULTILINE | re.DOTALL)
+EQUATION = re.compile(r"\$\$(.+?)\$\$[ \t]*(?:\(([^()\n]+)\)[ \t]*$)?", re.MULTILINE | re.DOTALL)
+COLOUR = re.compile(r"\{\\color\{#[0-9A-Fa-f]{6}\}\{")
+SPACING = re.compile(r"\\(?:[,;:! ]|q?quad(?![A-Za-z]))|[\s~]")
 CITED = re.compile(r"\(eq:\s*([^()]+?)\s*\)")
+
+
+def found(folder: Path) -> list[tuple[str, str]]:
+    """Return label and LaTeX of each numbered equation in notebooks and Markdown pages."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))]
+    for path in sorted(folder.glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        texts += [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [pair for text in texts for pair in found_in(text)]
+
+
+def found_in(text: str) -> list[tuple[str, str]]:
+    """Return label and LaTeX of each numbered equation in a Markdown text."""
+    found = EQUATION.findall(FENCE.sub("", text))
+    return [(label, latex) for latex, label in found if label]
 
 
 def labels(chapters: Path) -> Counter:
     """Count the labels of the display equations in a folder of notebooks and Markdown pages."""
-    texts = [path.read_text(encoding="utf-8") for path in sorted(chapters.glob("*.md"))]
-    for path in sorted(chapters.glob("*.ipynb")):
-        notebook = nbformat.read(path, as_version=4)
-        texts += [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    return Counter(
-        label for text in texts for label in EQUATION.findall(FENCE.sub("", text)) if label
-    )
+    return Counter(label for label, _ in found(chapters))
+
+
+def plain(latex: str) -> str:
+    """Return a formula without its colours."""
+    while start := COLOUR.search(latex):
+        depth, end = 1, start.end()
+        while depth:
+            depth += {"{": 1, "}": -1}.get(latex[end], 0) * (latex[end - 1] != "\\")
+            end += 1
+        body = latex[start.end() : end - 1]
+        latex = latex[: start.start()] + body + latex[end + 1 :]
+    return " ".join(latex.split())
+
+
+def same(latex: str, other: str) -> bool:
+    """Tell whether two formulas are the same, colours and spacing aside."""
+    return SPACING.sub("", plain(latex)) == SPACING.sub("", plain(other))
 
 
 def tested(tests: Path) -> dict[str, str]:

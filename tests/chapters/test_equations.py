@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import bind
 import equations
 import pytest
 from nbformat import write
@@ -27,6 +28,13 @@ def test_every_marked_test_has_its_equation():
 def test_every_label_in_the_code_is_in_the_book():
     gone = {label: file for label, file in CITED.items() if label not in LABELS}
     assert not gone, f"these docstrings name labels that no chapter has: {gone}"
+
+
+def test_every_formula_is_what_its_test_was_bound_to():
+    """Whoever changes a formula looks at its test and binds it anew: `make bind`."""
+    bound = dict(equations.found_in(bind.BOUND.read_text(encoding="utf-8")))
+    changed = bind.changes(bound, dict(equations.found(ROOT / "chapters")))
+    assert not changed, f"look at the tests of {changed}, then run make bind"
 
 
 def test_there_are_equations():
@@ -62,6 +70,84 @@ def test_labels_are_found(tmp_path):
     )
     (tmp_path / "page.md").write_text("Text.\n\n$$w$$ (four)\n")
     assert equations.labels(tmp_path) == {"one": 2, "two": 1, "three": 1, "four": 1}
+
+
+COLOURED = r"{\color{#B84F00}{\frac{\partial L}{\partial z}}} = {\color{#0072B2}{\{p\}}} - t"
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (r"\frac{\partial L}{\partial z} = \{p\} - t", True),
+        (r"\frac{\partial L}{\partial z} \; = \quad \{p\} - \, t", True),
+        (r"\frac{\partial L}{\partial z} = \{p\} + t", False),
+        (r"\frac{\partial L}{\partial z} = \{p\}", False),
+        (r"\frac{\partial L}{\partial z} = \{p\} - 2t", False),
+        (r"\frac{\partial L}{\partial z} = \{p\} - t_n", False),
+        (r"\frac{\partial z}{\partial L} = \{p\} - t", False),
+    ],
+)
+def test_formulas_are_compared_without_colours_and_spacing(other, expected):
+    assert equations.same(COLOURED, other) is expected
+
+
+# A sign, an order of arguments, a transpose, an exponent, a factor, a time, a derivative.
+SLIPS = [
+    (r" - ", " + "),
+    (r" \+ ", " - "),
+    (r"\^\{\\mathsf T\}", ""),
+    (r"\^2", "^3"),
+    (r"\\t?frac12", ""),
+    (r"_t\b", "_{t-1}"),
+    (r"\\frac\{1\}\{N(K?)\}", r"\\frac{1}{K}"),
+    (r"\\odot", ""),
+    (r"\\partial L\}\{", r"\\partial y}{"),
+]
+
+
+def test_no_slip_in_a_formula_of_the_book_goes_unnoticed():
+    now = dict(equations.found(ROOT / "chapters"))
+    slips = [
+        now | {label: latex[: place.start()] + place.expand(wrong) + latex[place.end() :]}
+        for label, latex in now.items()
+        for right, wrong in SLIPS
+        for place in re.finditer(right, latex)
+    ]
+    slips += [{k: v for k, v in now.items() if k != label} for label in now]
+    assert len(slips) > 400
+    assert all(bind.changes(now, slip) for slip in slips)
+
+
+BOUND = {"kept": "a", "changed": "b", "gone": "c"}
+NOW = {"new": "d", "changed": "b + 1", "kept": "{\\color{#0072B2}{a}}"}
+
+
+def test_changed_new_and_deleted_formulas_are_noticed():
+    assert sorted(bind.changes(BOUND, NOW)) == ["changed", "gone", "new"]
+    assert bind.changes(BOUND, BOUND) == []
+
+
+def test_only_what_is_named_is_bound():
+    assert bind.bind(["changed"], BOUND, NOW) == {"changed": "b + 1", "kept": "a", "gone": "c"}
+    assert bind.bind(["new", "gone"], BOUND, NOW) == {"new": "d", "changed": "b", "kept": "a"}
+
+
+def test_binding_shows_old_and_new(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bind, "BOUND", tmp_path / "formulas.md")
+    bind.main(["sigmoid"])
+    assert "was not bound\n  is  p = \\sigma(z) =" in capsys.readouterr().out
+    text = bind.BOUND.read_text(encoding="utf-8")
+    bind.BOUND.write_text(text.replace("1 + e", "1 - e"), encoding="utf-8")
+    bind.main([])
+    shown = capsys.readouterr().out
+    assert "sigmoid, tested in " in shown
+    assert (
+        "was p = \\sigma(z) = \\frac{1}{1 - e^{-z}}\n  is  p = \\sigma(z) = \\frac{1}{1 + e^{-z}}"
+        in shown
+    )
+    assert 'make bind LABELS="' in shown
+    with pytest.raises(SystemExit, match=r"has sigmoide\.$"):
+        bind.main(["sigmoide"])
 
 
 def make_test(folder, text):
