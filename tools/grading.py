@@ -297,7 +297,7 @@ def main() -> None:
         records = grade(options.name, options.submissions, options.course, options.deadline)
     except ValueError as error:
         parser.error(str(error))
-    for line in marks.summary(records):
+    for line in marks.summary(options.name, records):
         print(line)
     print(f"Marks are in {options.course / 'marks'}, feedback is in {options.course / 'feedback'}.")
 

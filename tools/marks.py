@@ -81,7 +81,7 @@ def of(record: dict[str, Any]) -> int:
     return sum(int(question["of"]) for question in judged)
 
 
-def summary(records: list[dict[str, Any]]) -> Iterable[str]:
+def summary(name: str, records: list[dict[str, Any]]) -> Iterable[str]:
     """Yield what an instructor wants to know at once."""
     totals = sorted(total(record) for record in records)
     yield f"{len(records)} marked; median {totals[len(totals) // 2]:g} of {of(records[0])} points."
@@ -89,7 +89,7 @@ def summary(records: list[dict[str, Any]]) -> Iterable[str]:
         for note in record["notes"]:
             yield f"  {record['student']}: {note}"
     if waiting := sum(q["points"] == "" for r in records for q in r["in words"].values()):
-        yield f"Answers in words that wait for points: {waiting}. Fill in NAME-words.csv, beside"
+        yield f"Answers in words that wait for points: {waiting}. Fill in {name}-words.csv, beside"
         yield "the marks, and run this again."
 
 
