@@ -22,10 +22,12 @@ def words(text):
 
 
 def runs(text):
-    """Return all runs of words in a text, most of them no numbers and no letters."""
+    """Return all runs of words in a text that have six different ones at least."""
     found = words(text)
     every = {" ".join(found[k : k + RUN]) for k in range(len(found) - RUN + 1)}
-    return {run for run in every if GAP not in run and len(re.findall(r"[^\W\d_]{2,}", run)) >= 6}
+    return {
+        run for run in every if GAP not in run and len(set(re.findall(r"[^\W\d_]{2,}", run))) >= 6
+    }
 
 
 def text_of(cell):

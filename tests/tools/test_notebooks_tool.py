@@ -26,7 +26,7 @@ SVG('<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"></svg>')"""
 
 
 def exercise(number):
-    text = f"### Exercise {number} ★ Do it\n\nHow?"
+    text = f"### Exercise 2.{number} ★ Do it\n\nHow?"
     return new_markdown_cell(text, metadata={"tags": ["exercise"]})
 
 
