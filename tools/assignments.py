@@ -29,6 +29,7 @@ import jupytext
 import nbformat
 import numpy as np
 from nbgrader.apps import NbGraderAPI
+from notebooks import has_tag
 from traitlets.config import Config
 
 # nbgrader calls its helper alembic by name.
@@ -40,6 +41,10 @@ NAMES = [path.stem for path in sorted(ASSIGNMENTS.glob("*.md"))]
 STUB = "pass  # your code"
 TEXT_STUB = "*Your answer.*"
 KINDS = "shown", "hidden"
+CONFIG = """# For nbgrader's commands in this folder; add to it what your server needs.
+c = get_config()
+c.CourseDirectory.course_id = "backpropagation"
+"""
 # Everything that a set asks for is called with these in its namespace.
 NAMESPACE = {"np": np}
 
@@ -142,7 +147,7 @@ def _solutions(notebook: nbformat.NotebookNode) -> dict[str, Function]:
     """Run the cells with answers, and return the function that each is asked for."""
     namespace: dict[str, Any] = dict(NAMESPACE)
     for cell in notebook.cells:
-        if "answer" in cell.metadata.get("tags", []):
+        if has_tag(cell, "answer"):
             exec(cell.source, namespace)
     asked = {name for cell in notebook.cells if (name := answered(cell))}
     return {name: namespace[name] for name in asked}
@@ -150,7 +155,7 @@ def _solutions(notebook: nbformat.NotebookNode) -> dict[str, Function]:
 
 def answered(cell: nbformat.NotebookNode) -> str:
     """Return the name of the function that a cell with an answer defines last, or nothing."""
-    if "answer" not in cell.metadata.get("tags", []):
+    if not has_tag(cell, "answer"):
         return ""
     lines = [line for line in cell.source.splitlines() if line.startswith("def ")]
     return str(lines[-1].removeprefix("def ").split("(")[0])
@@ -171,7 +176,7 @@ def _add_checks(assignment: Assignment) -> None:
                     check = nbformat.v4.new_code_cell(_check(kind, name, right, calls, points))
                     _mark(check, f"{name}-{kind}", solution=False, grade=True, points=points)
                     cells.append(check)
-        elif "words" in cell.metadata.get("tags", []):
+        elif has_tag(cell, "words"):
             words += 1
             _mark(cell, f"words-{words}", True, True, points=cell.metadata.pop("points"))
     for number, cell in enumerate(cells):
@@ -243,12 +248,6 @@ def course_config(course: Path) -> Config:
     config.ClearSolutions.code_stub = {"python": STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
     return config
-
-
-CONFIG = """# For nbgrader's commands in this folder; add to it what your server needs.
-c = get_config()
-c.CourseDirectory.course_id = "backpropagation"
-"""
 
 
 def seeds(course: Path) -> dict[str, int]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from notebooks import has_tag
 
 ROOT = Path(__file__).parents[1]
 READER = "07_character_model"  # the chapter that reads it
@@ -43,7 +44,7 @@ def plain(text: str) -> Iterator[str]:
 def prose(notebook: Any) -> Iterator[str]:
     """Return the text of a chapter's cells and the captions of its figures."""
     for cell in notebook.cells:
-        if "solution" not in cell.metadata.get("tags", []):
+        if not has_tag(cell, "solution"):
             if cell.cell_type == "markdown":
                 yield from plain(cell.source)
             yield from plain(cell.metadata.get("mystnb", {}).get("figure", {}).get("caption", ""))

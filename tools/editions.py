@@ -23,22 +23,16 @@ import home
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
+from notebooks import CHECK, EXERCISE, has_tag
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 README = Path(__file__).with_name("student.md")
-# What the pages are made of, and what a student gets of it, beside README.md.
+# What chapters run with, what the pages are made of, what else a student gets.
 CODE = "chapters", "code", "pyproject.toml"
 BOOK = *CODE, "TEACHING.md", "_config.yml", "_ext", "_static", "_toc.yml", "index.md"
-STUDENT = *CODE, "LICENSE", "LICENSE-TEXT", "binder"
-EXERCISE = re.compile(r"### Exercise (\d+\.\d+) ")
+PAPERS = "LICENSE", "LICENSE-TEXT", "binder"
 REMARK = re.compile(r"^## Exercise (\d+\.\d+)\n\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-CHECK = re.compile(r"^exercises\.check\((\w+)\)$", re.MULTILINE)
-
-
-def has_tag(cell: NotebookNode, tag: str) -> bool:
-    """Tell whether a cell has a tag."""
-    return tag in cell.metadata.get("tags", [])
 
 
 def without_solutions(notebook: NotebookNode, name: str) -> None:
@@ -62,7 +56,7 @@ def with_remarks(notebook: NotebookNode, name: str) -> None:
     number = ""
     for cell in notebook.cells:
         if has_tag(cell, "exercise") and (found := EXERCISE.match(cell.source)):
-            number = found.group(1)
+            number = f"{found[1]}.{found[2]}"
         cells.append(cell)
         if has_tag(cell, "solution"):
             ends[number] = len(cells)
@@ -127,10 +121,11 @@ def make_student(target: Path, address: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         book = Path(folder)
         build(book, without_solutions, address)
-        for name in STUDENT:
-            copy(book / name if (book / name).exists() else ROOT / name, target / name)
+        for name in (*CODE, "html"):
+            copy(book / name, target / name)
+        for name in PAPERS:
+            copy(ROOT / name, target / name)
         copy(README, target / "README.md")
-        copy(book / "html", target / "html")
 
 
 def make_instructor(target: Path, address: str) -> None:

@@ -87,7 +87,7 @@ def find(folder: Path, name: str, deadline: datetime | None = None) -> list[Subm
     submissions = []
     for student, notebooks in found.items():
         notebooks.sort(key=lambda path: (_handed_in(path), path.name), reverse=True)
-        last = max(map(_handed_in, notebooks), default=0)
+        last = _handed_in(notebooks[0]) if notebooks else 0
         late = deadline is not None and last > deadline.timestamp()
         submissions.append(Submission(student, notebooks, late or student in said_late))
     return submissions

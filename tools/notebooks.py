@@ -10,6 +10,7 @@ metadata but the course's own, and the cells' identifiers as they were in the la
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,10 +42,15 @@ KINDS = {
     "solution": ("hide-cell", "Solution in code"),
 }
 HIDDEN = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab, in JupyterLab
+# How a chapter writes an equation with its label, an exercise's heading, and a check.
+EQUATION = re.compile(r"\$\$(.+?)\$\$[ \t]*(?:\(([^()\n]+)\)[ \t]*$)?", re.MULTILINE | re.DOTALL)
+EXERCISE = re.compile(r"### Exercise (\d+)\.(\d+) (★{1,3}) (\S.*)")
+CHECK = re.compile(r"^exercises\.check\((\w+)\)$", re.MULTILINE)
 # What scour leaves out of a figure: about half of it. Names that are used stay as they are, since
-# Jupyter puts the figures of a notebook into one page.
+# Jupyter puts the figures of a notebook into one page. Four digits are a tenth of a pixel.
 LEAN = scour.parse_args(
     [
+        "--set-precision=4",
         "--enable-id-stripping",
         "--enable-comment-stripping",
         "--remove-metadata",
@@ -77,6 +83,11 @@ def is_newer(path: Path, other: Path) -> bool:
     return path.exists() and (
         not other.exists() or path.stat().st_mtime_ns > other.stat().st_mtime_ns
     )
+
+
+def has_tag(cell: NotebookNode, tag: str) -> bool:
+    """Tell whether a cell has a tag."""
+    return tag in cell.metadata.get("tags", [])
 
 
 def fold(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from typing import TypeVar
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
 from markdown_it import MarkdownIt
+from notebooks import EQUATION, EXERCISE
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -47,7 +48,6 @@ import typeset  # noqa: E402
 
 SOURCES = ROOT / "slides"
 REVEAL = ("dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE")
-EQUATION = re.compile(r"\$\$(.+?)\$\$[ \t]*(?:\(([^()\n]+)\)[ \t]*$)?", re.MULTILINE | re.DOTALL)
 MEASURED = re.compile(r"(?<![\w.])(\d{3,}|\d+[.,]\d+|\d+\s?%)")
 SYMBOL = re.compile(r"\$(.+?)\$([.,:;?!)]*)")
 WIDE = 1.6  # a figure that is less wide than this, in heights, has its words at its side
@@ -179,12 +179,10 @@ class Book:
 
     def exercise(self, number: str, title: str) -> str:
         """Name an exercise."""
-        chapter = number.split(".")[0]
-        stars = dict(
-            re.findall(rf"^### Exercise {number} (★+) (.*)$", prose()[chapter], re.MULTILINE)
-        )
+        found = EXERCISE.findall(prose()[number.split(".")[0]])
         kind = f"exercises {number} with the title {title!r}"
-        star = only([star for star, name in stars.items() if name == title], kind)
+        stars = [star for *parts, star, name in found if (".".join(parts), name) == (number, title)]
+        star = only(stars, kind)
         name = SYMBOL.sub(lambda m: self.symbol(m[1], m[2]), title)
         return f'<p class="exercise">{self.mention(number)} {star} {name}</p>'
 

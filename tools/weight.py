@@ -9,7 +9,6 @@ quarter of the speed (medians of five), and the sizes of the books.
 from __future__ import annotations
 
 import gzip
-import shutil
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml  # type: ignore[import-untyped]
 from chromium import MissingError, chromium
+from editions import BOOK, copy
 from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,10 +51,9 @@ def build(folder: Path) -> Path:
 
 def plain_copy(folder: Path) -> Path:
     """Copy what the book is made of, with a configuration that leaves the theme as it comes."""
-    for part in ("chapters", "code", "_ext"):
-        shutil.copytree(ROOT / part, folder / part)
-    for part in ("_toc.yml", "index.md", "pyproject.toml"):
-        shutil.copy(ROOT / part, folder / part)
+    for part in BOOK:
+        if part not in ("_config.yml", "_static"):
+            copy(ROOT / part, folder / part)
     settings = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     settings.pop("logo")
     settings["html"].pop("favicon")

@@ -11,6 +11,7 @@ import home
 import leaks
 import nbformat
 import pytest
+from notebooks import CHECK, has_tag
 from sphinx.search.en import SearchEnglish
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +45,7 @@ def test_the_search_finds_a_planted_solution(tmp_path, secrets, where, kind):
     cell = next(
         cell
         for cell in NOTEBOOKS["02_chain_rule"].cells
-        if editions.has_tag(cell, "solution") and cell.cell_type == kind
+        if has_tag(cell, "solution") and cell.cell_type == kind
     )
     path = tmp_path / where
     path.parent.mkdir(parents=True)
@@ -60,7 +61,7 @@ def test_the_search_of_the_pages_knows_no_word_of_a_solution(student, folder):
     cells = [cell for notebook in NOTEBOOKS.values() for cell in notebook.cells]
     texts = {True: [], False: []}
     for cell in cells:
-        texts[editions.has_tag(cell, "solution")].append(leaks.text_of(cell))
+        texts[has_tag(cell, "solution")].append(leaks.text_of(cell))
     for path in [*(ROOT / "chapters").rglob("*.md"), *(ROOT / "code").rglob("*.py")]:
         texts[False].append(path.read_text(encoding="utf-8"))
     found = {
@@ -111,7 +112,7 @@ def test_student_pages_keep_exercises_and_hints_and_ask_for_no_solutions(student
         for mark in ("<summary>Solution", "tag_solution", "print-solutions"):
             assert mark in readers
             assert mark not in page
-        assert any(editions.has_tag(cell, "solution") for cell in notebook.cells)
+        assert any(has_tag(cell, "solution") for cell in notebook.cells)
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +135,8 @@ def test_an_instructor_sees_open_solutions_and_a_remark_on_each_exercise(instruc
     functions = {
         function
         for cell in NOTEBOOKS[name].cells
-        if cell.cell_type == "code" and editions.has_tag(cell, "exercise")
-        for function in editions.CHECK.findall(cell.source)
+        if cell.cell_type == "code" and has_tag(cell, "exercise")
+        for function in CHECK.findall(cell.source)
     }
     assert page.count("tells apart:") == len(functions)
 

@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 import nbformat
+from notebooks import EQUATION
 
 FENCE = re.compile(r"^([ >]*)(```+|~~~+).*?^\1\2", re.MULTILINE | re.DOTALL)
-EQUATION = re.compile(r"\$\$(.+?)\$\$[ \t]*(?:\(([^()\n]+)\)[ \t]*$)?", re.MULTILINE | re.DOTALL)
 COLOUR = re.compile(r"\{\\color\{#[0-9A-Fa-f]{6}\}\{")
 SPACING = re.compile(r"\\(?:[,;:! ]|q?quad(?![A-Za-z]))|[\s~]")
 CITED = re.compile(r"\(eq:\s*([^()]+?)\s*\)")

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 import nbformat
-from notebooks import KINDS, fold
+from notebooks import CHECK, EXERCISE, KINDS, fold, has_tag
 
 from backprop import __version__
 
@@ -46,8 +46,6 @@ HINTS = re.compile(
     re.DOTALL,
 )
 STUB = re.compile(r"def (\w+)\([^)]*\):\n    pass  # your code\n")
-CHECK = re.compile(r"^exercises\.check\((\w+)\)$", re.MULTILINE)
-EXERCISE = re.compile(r"### Exercise (\d+)\.(\d+) (★{1,3}) \S")
 
 
 def cells(notebook, kind):
@@ -271,10 +269,10 @@ def has_exercises_with_solutions(notebook):
             f" heading '### Exercise 2.1 ★ Title', got headings in {starts}, tags on {tagged}"
         )
     ends = [*starts[1:], len(notebook.cells)]
-    first = EXERCISE.match(notebook.cells[starts[0]].source) if starts else None
-    chapter = first.group(1) if first else "2"
+    matches = [EXERCISE.match(notebook.cells[start].source) for start in starts]
+    chapter = next((match.group(1) for match in matches if match), "N")
     for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=1):
-        match = EXERCISE.match(notebook.cells[start].source)
+        match = matches[number - 1]
         if not match or match.groups()[:2] != (chapter, str(number)):
             heading = f"### Exercise {chapter}.{number} ★ Title"
             broken.append(f"cell {start}: expected it to begin '{heading}'")
@@ -315,10 +313,6 @@ def is_told_of_a_stub(line, name):
     if name.startswith("test_"):
         return line != f"{name}: right."
     return line == f"{name}: nothing is returned yet."
-
-
-def has_tag(cell, tag):
-    return tag in cell.metadata.get("tags", [])
 
 
 RULES = [

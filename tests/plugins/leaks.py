@@ -4,6 +4,8 @@ import html
 import json
 import re
 
+from notebooks import has_tag
+
 RUN = 9  # words
 TEXTS = {".html", ".ipynb", ".js", ".json", ".md", ".py", ".toml", ".txt", ".csv", ".rst"}
 # What ends a run of words: formulas become drawings, and code in a line is set apart.
@@ -41,8 +43,7 @@ def of_solutions(notebooks):
     hidden, shown = set(), set()
     for notebook in notebooks:
         for cell in notebook.cells:
-            is_solution = "solution" in cell.metadata.get("tags", [])
-            (hidden if is_solution else shown).update(runs(text_of(cell)))
+            (hidden if has_tag(cell, "solution") else shown).update(runs(text_of(cell)))
     return hidden - shown
 
 

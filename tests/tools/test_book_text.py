@@ -4,6 +4,7 @@ import book_text
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from notebooks import has_tag
 
 from backprop import datasets
 
@@ -33,7 +34,7 @@ def test_prose_leaves_out_solutions_code_and_what_stands_for_a_figure():
 def test_the_snapshot_holds_no_solution(path):
     snapshot, notebook = datasets.book_text(), nbformat.read(path, as_version=4)
     for cell in notebook.cells:
-        if "solution" in cell.metadata.get("tags", []):
+        if has_tag(cell, "solution"):
             cell.metadata["tags"] = []
             for line in book_text.prose(new_notebook(cells=[cell])):
                 assert line not in snapshot
