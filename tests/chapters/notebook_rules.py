@@ -321,7 +321,6 @@ RULES = [
     has_no_error_output,
     has_no_trace_of_a_machine,
     has_short_cells,
-    shows_little_code,
     has_short_outputs,
     describes_each_picture,
     begins_with_setup,
@@ -330,9 +329,9 @@ RULES = [
     has_only_known_metadata,
     asserts_what_is_not_compared,
     says_what_each_cell_is,
-    has_exercises_with_solutions,
     checks_what_it_asks_to_write,
 ]
+RULES_FOR_CHAPTERS = [shows_little_code, has_exercises_with_solutions]  # for those with a number
 
 
 def ignored_share(notebooks):
