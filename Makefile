@@ -18,7 +18,7 @@ NOTEBOOK = chapters/$(CHAPTER).ipynb
 # do then waits for a short one.
 SIDE_BY_SIDE := -m pytest -n logical
 
-.PHONY: help book pdf slides weight test lint check weekly oldest newest timing text chapter mutants exercises student instructor release grade benchmark speed digits bind data home pins clean python book-env test-env
+.PHONY: help book pdf slides weight test lint check weekly oldest newest timing text chapter mutants exercises student instructor release grade benchmark speed digits bind equations data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -134,6 +134,9 @@ chapter: test-env ## CHAPTER=02_chain_rule: take over edited text, execute, test
 
 bind: test-env ## LABELS="sigmoid": show formulas that have changed; bind these to their tests
 	@"$(RUN)" tests/chapters/bind.py $(LABELS)
+
+equations: test-env ## compute all formulas anew and list them on the page chapters/equations.md
+	@"$(RUN)" tests/chapters/formula_page.py
 
 data: test-env ## make code/backprop/data/mnist.npz again from the original files
 	@"$(RUN)" tools/mnist.py

@@ -25,8 +25,12 @@ def found(folder: Path) -> list[tuple[str, str]]:
 
 def found_in(text: str) -> list[tuple[str, str]]:
     """Return label and LaTeX of each numbered equation in a Markdown text."""
-    found = EQUATION.findall(FENCE.sub("", text))
-    return [(label, latex) for latex, label in found if label]
+    return [(label, latex) for latex, label in displayed(text) if label]
+
+
+def displayed(text: str) -> list[tuple[str, str]]:
+    """Return LaTeX and label, if there is one, of each displayed formula in a Markdown text."""
+    return EQUATION.findall(FENCE.sub("", text))
 
 
 def labels(chapters: Path) -> Counter:

@@ -11,6 +11,8 @@ from backprop import __version__
 
 ALT = "A straight line that rises from the lower left."
 
+RULES = [*notebook_rules.RULES, *notebook_rules.RULES_FOR_CHAPTERS]
+
 
 def stream(text, name="stdout"):
     return new_output("stream", name=name, text=text)
@@ -92,8 +94,8 @@ STUB, HINT, CHECKED = 16, 17, 18
 
 
 def test_a_good_notebook_keeps_every_rule(notebook):
-    assert {rule.__name__: rule(notebook) for rule in notebook_rules.RULES} == {
-        rule.__name__: [] for rule in notebook_rules.RULES
+    assert {rule.__name__: rule(notebook) for rule in RULES} == {
+        rule.__name__: [] for rule in RULES
     }
 
 
@@ -442,7 +444,7 @@ def test_a_stub_of_a_test_is_told_something_else(notebook):
 
 
 def test_every_rule_is_broken_by_something():
-    assert {param.values[1] for param in BREAKS} == {rule.__name__ for rule in notebook_rules.RULES}
+    assert {param.values[1] for param in BREAKS} == {rule.__name__ for rule in RULES}
 
 
 @pytest.mark.parametrize(
