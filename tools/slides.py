@@ -88,7 +88,7 @@ def parse(path: Path) -> BeautifulSoup:
 def prose() -> dict[str, str]:
     """Return the Markdown of each chapter, by its number."""
     texts = {}
-    for path in sorted((ROOT / "chapters").glob("*.ipynb")):
+    for path in sorted((ROOT / "chapters").glob("[0-9]*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         sources = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
         texts[str(int(path.name[:2]))] = "\n\n".join(sources)

@@ -1,6 +1,5 @@
 """Every chapter keeps every rule of `notebook_rules`."""
 
-import re
 from pathlib import Path
 
 import nbformat
@@ -52,19 +51,3 @@ def test_setup_cell_is_the_same_everywhere():
         for name, notebook in NOTEBOOKS.items()
     }
     assert len(set(sources.values())) == 1, f"the set-up cells differ: {list(sources)}"
-
-
-def test_the_page_of_the_sources_names_sections_that_exist():
-    headings = {
-        name: {title for _, _, title in notebook_rules.headings(notebook)}
-        for name, notebook in NOTEBOOKS.items()
-    }
-    page = (CHAPTERS / "what_five_sources_say.md").read_text(encoding="utf-8")
-    named = [
-        (name, title)
-        for row in re.findall(r"^\|.*\| *(.*) \|$", page, re.MULTILINE)
-        for name, text in re.findall(r"\((\d\d_\w+)\.ipynb\)([^;]*)", row)
-        for title in re.findall(r"\*(.+?)\*", text)
-    ]
-    assert len(named) > 40
-    assert [place for place in named if place[1] not in headings[place[0]]] == []
