@@ -93,7 +93,7 @@ def build(folder: Path, change: Callable[[NotebookNode, str], None], address: st
     """
     for name in BOOK:
         copy(ROOT / name, folder / name)
-    for path in sorted((folder / "chapters").glob("*.ipynb")):
+    for path in sorted((folder / "chapters").glob("[0-9]*.ipynb")):
         notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
         change(notebook, path.stem)
         nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
