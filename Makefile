@@ -133,10 +133,10 @@ chapter: test-env ## CHAPTER=02_chain_rule: take over edited text, execute, test
 	@"$(RUN)" -m pytest -q "$(NOTEBOOK)" tests/chapters/test_notebooks.py -k "$(CHAPTER)"
 
 bind: test-env ## LABELS="sigmoid": show formulas that have changed; bind these to their tests
-	@"$(RUN)" tests/chapters/bind.py $(LABELS)
+	@PYTHONPATH=tools "$(RUN)" tests/chapters/bind.py $(LABELS)
 
 equations: test-env ## compute all formulas anew and list them on the page chapters/equations.md
-	@"$(RUN)" tests/chapters/formula_page.py
+	@PYTHONPATH=tools "$(RUN)" tests/chapters/formula_page.py
 
 data: test-env ## make code/backprop/data/mnist.npz again from the original files
 	@"$(RUN)" tools/mnist.py

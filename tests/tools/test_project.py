@@ -1,6 +1,9 @@
 """What the project's papers say of each other: versions, make targets, decisions."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +45,24 @@ def test_make_targets_exist(workflow):
     named = set(re.findall(r"(?:run: make |target: )([a-z]+)", workflow))
     assert named
     assert named <= TARGETS
+
+
+@pytest.mark.parametrize(
+    ("path", "script"),
+    sorted(set(re.findall(r'(?:PYTHONPATH=(\w+) )?"\$\(RUN\)" (\S+\.py)', MAKEFILE))),
+)
+def test_what_make_runs_finds_all_that_it_imports(path, script):
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    code = f"import runpy, sys; sys.path.insert(0, {str(Path(script).parent)!r}); "
+    code += f"runpy.run_path({script!r}, run_name='imported')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=env | ({"PYTHONPATH": path} if path else {}),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_newest_version_is_cited():
