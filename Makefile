@@ -18,7 +18,7 @@ NOTEBOOK = chapters/$(CHAPTER).ipynb
 # do then waits for a short one.
 SIDE_BY_SIDE := -m pytest -n logical
 
-.PHONY: help book pdf slides weight test lint check weekly oldest newest timing text chapter mutants exercises student instructor release grade benchmark speed digits bind equations data home pins clean python book-env test-env
+.PHONY: help book pdf slides weight test lint check weekly oldest newest timing text chapter mutants zoo exercises student instructor release grade benchmark speed digits bind equations data home pins clean python book-env test-env
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -91,6 +91,9 @@ timing: test-env ## time the chapters, one by one, for the page chapters/status.
 
 mutants: test-env ## change every sign, factor, axis, ... one at a time; MODULES="losses fast"
 	@"$(RUN)" tests/mutants/run.py $(MODULES)
+
+zoo: test-env ## what sixteen published bugs cost, and who notices; half an hour; BUGS="A C"
+	@"$(RUN)" tests/mutants/zoo.py $(BUGS)
 
 # HOME_URL=https://github.com/owner/name: the repository of your class, not this one.
 student instructor: test-env

@@ -1,4 +1,4 @@
-"""What the long runs found: `make digits` and `make speed` wrote it, chapters 8 and 9 show it."""
+"""What the long runs found, which `make digits`, `make speed` and `make zoo` wrote for the book."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from backprop.network import Network
 DIGITS_FILE = DATA / "digits.json"
 DIGITS_NETWORK_FILE = DATA / "digits.npz"
 SPEED_FILE = DATA / "speed.json"
+ZOO_FILE = DATA / "zoo.json"
 
 
 def digits() -> dict[str, Any]:
@@ -22,6 +23,11 @@ def digits() -> dict[str, Any]:
 def speed() -> dict[str, Any]:
     """Return what `make speed` found, for each kernel of OpenBLAS: rates, ratios, versions."""
     return _read(SPEED_FILE)
+
+
+def zoo() -> dict[str, Any]:
+    """Return what `make zoo` found: for each bug, what it costs and which checks notice it."""
+    return _read(ZOO_FILE)
 
 
 def digit_reader() -> Network:

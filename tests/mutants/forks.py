@@ -28,7 +28,8 @@ import pytest
 from mutant import PACKAGE, Mutant, path_of
 
 ROOT = PACKAGE.parents[1]
-MEMORY, SECONDS = 4 * 2**30, 30  # bytes of a run, processor time of a test
+MEMORY = 4 * 2**30  # bytes of a run
+SECONDS, CHAPTER_SECONDS = 30, 300  # processor time of a test; of a chapter, which is one process
 OPTIONS = ["-x", "-q", "--tb=native", "--assert=plain", "-o", "addopts="]
 OPTIONS += ["-pno:cacheprovider", "-pno:unraisableexception", "-p_hypothesis_pytestplugin"]
 CHAPTER_OPTIONS = ["-pnbval.plugin", "--nbval", "--nbval-current-env"]
@@ -72,8 +73,8 @@ def copy_package(folder: Path, mutant: Mutant) -> None:
 class Plugin:
     """Orders and limits the tests of a run, and keeps the name of the one that fails."""
 
-    def __init__(self, first: tuple[str, ...]) -> None:
-        self.first = first
+    def __init__(self, first: tuple[str, ...], seconds: int) -> None:
+        self.first, self.seconds = first, seconds
         self.killer: str | None = None
 
     def pytest_sessionstart(self) -> None:
@@ -95,7 +96,7 @@ class Plugin:
     def pytest_runtest_logstart(self) -> None:
         """Give a test its time; then a signal ends the run."""
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + SECONDS, hard))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + self.seconds, hard))
         signal.alarm(10 * SECONDS)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -107,7 +108,8 @@ class Plugin:
 
 def run_tests(folder: Path, job: Job) -> Result:
     """Run a job's tests on the copy in a folder, in a process of its own."""
-    plugin = Plugin(job.first)
+    is_chapter = job.stages[0][0].endswith(".ipynb")
+    plugin = Plugin(job.first, CHAPTER_SECONDS if is_chapter else SECONDS)
     os.setpgid(0, 0)
     plugin.pytest_runtest_logstart()  # for what happens before the first test
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -126,7 +128,7 @@ def run_tests(folder: Path, job: Job) -> Result:
     if not str(module.__file__).startswith(str(folder)):
         return {"status": NOT_THE_COPY}
     options = [*OPTIONS, f"--basetemp={folder}/tmp"]
-    options += CHAPTER_OPTIONS if job.stages[0][0].endswith(".ipynb") else []
+    options += CHAPTER_OPTIONS if is_chapter else []
     for tests in job.stages:
         code = pytest.main([*options, *tests], plugins=[plugin])
         if code:
