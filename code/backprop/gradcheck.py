@@ -240,7 +240,9 @@ def gradient_report(
         # What agrees differs by rounding only, which is another on every machine: not printed.
         shown = "< 1e-07" if c.error < 1e-7 else f"{c.error:.1e}"
         line = f"{name:<{width}}  {shown:>10}  {f'{off} of {h.size}':>16}"
-        values = f"{h[c.worst]:10.6f}  {c.reference[c.worst]:10.6f}"
+        # The sum turns a negative zero, which is rounding, into a plain one.
+        pair = (round(float(a[c.worst]), 6) + 0.0 for a in (h, c.reference))
+        values = "  ".join(f"{number:10.6f}" for number in pair)
         lines.append(line + (f"  {c.worst!s:>11}  {values}" if off else ""))
     return "\n".join(lines)
 
