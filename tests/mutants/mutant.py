@@ -41,6 +41,17 @@ class Mutant:
         return (self.module, self.scope, *sides)
 
 
+def controls() -> dict[str, Mutant]:
+    """Return what every run begins with: no bug, and another version, which each chapter prints.
+
+    If the first is noticed, or the second isn't, the tests do not run the copy of the package.
+    """
+    text = path_of("__init__").read_text(encoding="utf-8")
+    other = text.replace('__version__ = "', '__version__ = "0.')
+    sources = {"no bug": text, "another version": other}
+    return {name: Mutant("__init__", "", name, text, source) for name, source in sources.items()}
+
+
 def parse(text: str) -> Any:
     statement = ast.parse(text).body[0]
     return statement.value if isinstance(statement, ast.Expr) else statement

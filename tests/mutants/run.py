@@ -24,7 +24,7 @@ from pathlib import Path
 
 from bugs import bugs, read_table
 from forks import KILLED, NOT_IMPORTED, ROOT, SURVIVED, Job, Result, in_forks
-from mutant import PACKAGE, Mutant, path_of
+from mutant import PACKAGE, Mutant, controls, path_of
 from mutate import mutants_of
 from tqdm import tqdm
 
@@ -193,10 +193,7 @@ def noticed_by_chapters(mutants: list[Mutant], names: list[str]) -> list[str]:
 
     A chapter prints the package's version: if a change of that goes unnoticed, it runs no copy.
     """
-    text = path_of("__init__").read_text(encoding="utf-8")
-    other = text.replace('__version__ = "', '__version__ = "0.')
-    clean = Mutant("__init__", "", "no bug", text, text)
-    control = Mutant("__init__", "", "another version", text, other)
+    clean, control = controls().values()
     jobs = [Job(m, [[f"chapters/{n}.ipynb"]]) for m in (clean, control, *mutants) for n in names]
     cells: dict[Mutant, dict[str, str]] = defaultdict(dict)
     for job, result in in_forks(jobs):

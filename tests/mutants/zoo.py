@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from bugs import TABLE, bug, read_table
 from forks import KILLED, ROOT, SURVIVED, Job, copy_package, in_forks
-from mutant import PACKAGE, Mutant, path_of
+from mutant import PACKAGE, Mutant, controls
 from tqdm import tqdm
 
 SEEDS = 10
@@ -36,13 +36,7 @@ GRADIENTS = "tests/unit/test_gradients.py"
 # What pytest is given for each kind of check, in stages: the next one if nothing was noticed.
 KINDS = {
     # functions, shapes, bad input, values worked out by hand
-    "unit": [
-        [
-            "tests/unit",
-            f"--ignore={GRADIENTS}",
-            "-m not (tensorflow or equation or weekly)",
-        ]
-    ],
+    "unit": [["tests/unit", f"--ignore={GRADIENTS}", "-m not (tensorflow or equation or weekly)"]],
     # each gradient by hand, by the tape, by differences, by autodiff
     "three-way": [[GRADIENTS]],
     # whole layers and whole trainings, beside TensorFlow and Keras
@@ -176,13 +170,7 @@ def noticed(letters: list[str]) -> Iterator[tuple[str, str, str | None]]:
 
     Without a bug nothing may fail. With another version the chapters have to, which print it.
     """
-    text = path_of("__init__").read_text(encoding="utf-8")
-    other = text.replace('__version__ = "', '__version__ = "0.')
-    mutants = {
-        "no bug": Mutant("__init__", "", "", text, text),
-        "another version": Mutant("__init__", "", "", text, other),
-    }
-    mutants |= {letter: m for letter in letters if (m := mutant_of(letter))}
+    mutants = controls() | {letter: m for letter in letters if (m := mutant_of(letter))}
     jobs = {
         id(job): (name, kind, job)
         for name, mutant in mutants.items()
@@ -237,8 +225,8 @@ def trained(letter: str, name: str, with_bug: bool, seeds: int = SEEDS) -> dict[
 
 def main(letters: list[str]) -> None:
     letters = letters or list(ENTRIES)
-    found: dict[str, Any] = json.loads(ZOO.read_text(encoding="utf-8")) if ZOO.exists() else {}
-    bugs = found.setdefault("bugs", {}) | {
+    before = json.loads(ZOO.read_text(encoding="utf-8"))["bugs"] if ZOO.exists() else {}
+    bugs = before | {
         letter: {
             "noticed": dict.fromkeys(KINDS),
             "runs": {name: {} for name in ENTRIES[letter].runs},
@@ -262,7 +250,7 @@ def main(letters: list[str]) -> None:
         for (letter, name, with_bug), result in zip(tasks, results, strict=True):
             bugs[letter]["runs"][name]["bug" if with_bug else "repaired"] = result
     found = {
-        "bugs": {letter: bugs[letter] for letter in sorted(bugs)},
+        "bugs": dict(sorted(bugs.items())),
         "chapters": len(CHAPTERS),
         "numpy": importlib.metadata.version("numpy"),
     }

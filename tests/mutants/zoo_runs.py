@@ -99,17 +99,13 @@ def run(
     augment: bool = False,
     trainer: str = "Trainer",
     network: str = "Network",
-) -> dict[str, Any]:
-    """Return loss and share of test images read right after every epoch, as far as it comes."""
+) -> list[tuple[float | None, float]]:
+    """Return after each epoch the loss, None if not finite, and the share of test images read."""
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(DIGITS.X_train))[:images]
-    X, T, T_test = (
-        DIGITS.X_train[rows],
-        *(
-            datasets.one_hot(y, 10).astype(np.float32)
-            for y in (DIGITS.y_train[rows], DIGITS.y_test)
-        ),
-    )
+    X = DIGITS.X_train[rows]
+    T = datasets.one_hot(DIGITS.y_train[rows], 10).astype(np.float32)
+    T_test = datasets.one_hot(DIGITS.y_test, 10)
     scale = "he" if "relu" in activations else "glorot"
     net = globals()[network].random(sizes, activations, rng, scale, np.float32)
     training = globals()[trainer](
@@ -125,7 +121,11 @@ def run(
     for epoch in range(1, epochs + 1):
         try:
             loss_now = training.fit(X, T, epoch)[-1]["loss"]
-        except (FloatingPointError, ValueError):  # the loss or the outputs are not finite
+        except FloatingPointError:  # the loss is not finite
+            loss_now = None
+        except ValueError as error:  # nor are the outputs: a loss refuses them
+            if "expected finite numbers" not in str(error):
+                raise
             loss_now = None
         right = metrics.accuracy(np.nan_to_num(net.forward(DIGITS.X_test)[-1]), T_test)
         history.append((loss_now, right))

@@ -32,14 +32,15 @@ def test_speed_results_hold_both_thread_counts():
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text('{"seed":')])
 def test_damaged_results_are_refused(damage, tmp_path, monkeypatch):
-    for name in ("SPEED_FILE", "ZOO_FILE", "DIGITS_NETWORK_FILE", "DIGITS_FILE"):
+    loaders = {
+        "SPEED_FILE": results.speed,
+        "ZOO_FILE": results.zoo,
+        "DIGITS_NETWORK_FILE": results.digit_reader,
+        "DIGITS_FILE": results.digits,
+    }
+    for name, load in loaders.items():
         path = Path(shutil.copy(getattr(results, name), tmp_path))
         monkeypatch.setattr(results, name, path)
         damage(path)
-        load = {
-            "SPEED_FILE": results.speed,
-            "ZOO_FILE": results.zoo,
-            "DIGITS_FILE": results.digits,
-        }
         with pytest.raises(ValueError, match=f"git checkout -- code/backprop/data/{path.name}"):
-            load.get(name, results.digit_reader)()
+            load()
